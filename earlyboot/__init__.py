@@ -1,0 +1,1 @@
+"""The application: the settings model, the store and its API, rendering, the stages, the command line."""

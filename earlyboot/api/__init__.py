@@ -1,0 +1,1 @@
+"""The settings API: one contract, the server, the client, the store behind it."""

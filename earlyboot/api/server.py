@@ -1,0 +1,260 @@
+"""HTTP on the Unix socket: waitress around the service. It leaves when idle and answers every request it accepted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import UnixWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from earlyboot.api.contract import BODY_LIMIT_BYTES, BY_ROUTE, ENDPOINTS, PROBLEM, Endpoint
+from earlyboot.api.problem import Problem, bad_request, from_error
+from earlyboot.api.service import Service, parse_body
+from earlyboot.api.store import Peer
+from hostkit import files, systemd
+from hostkit.errors import EarlybootError, Fault, HostError, Where
+
+_THREADS = 4
+_CONNECTION_LIMIT = 64
+_REQUEST_LIMIT_S = 20
+_WRITES = frozenset({"PATCH", "DELETE", "POST"})
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class Application:
+    """The WSGI side: finds the endpoint, checks its parameters, turns refusals into problems."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._warm = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            endpoint = _endpoint(environ)
+            query = _query(environ, endpoint)
+            if endpoint.method in _WRITES and self._warm.acquire(blocking=False):
+                # Once, and beside the work: what was just opened will be committed and applied.
+                threading.Thread(target=self._service.warm_up, daemon=True).start()
+            body = parse_body(environ["wsgi.input"].read(BODY_LIMIT_BYTES)) if endpoint.has_body else None
+            answer = getattr(self._service, endpoint.name)(query, _peer(environ), body)
+        except Problem as refusal:
+            return _respond(start_response, refusal.status, refusal.json(), PROBLEM)
+        except EarlybootError as error:
+            problem = from_error(error)
+            return _respond(start_response, problem.status, problem.json(), PROBLEM)
+        except Exception:  # noqa: BLE001 - a bug in one request must not take the others down; its traceback is logged
+            traceback.print_exc()
+            fault = Fault("bug", "earlyboot has a bug; its log has the traceback", Where(), "report it with the log")
+            return _respond(start_response, 500, Problem(500, fault).json(), PROBLEM)
+        return _respond(start_response, endpoint.success, answer, "application/json")
+
+
+def _respond(start_response: StartResponse, status: int, answer: object, content_type: str) -> Iterable[bytes]:
+    if status == 204:
+        start_response("204 No Content", [])
+        return []
+    data = json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+    reasons = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict"}
+    reason = reasons.get(status, "Unprocessable Content" if status == 422 else "Error")
+    start_response(f"{status} {reason}", [("Content-Type", content_type), ("Content-Length", str(len(data)))])
+    return [data]
+
+
+def _endpoint(environ: dict[str, Any]) -> Endpoint:
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/"
+    endpoint = BY_ROUTE.get((method, path))
+    if endpoint is None:
+        others = [other.method for other in ENDPOINTS if other.path == path]
+        if others:
+            fix = f"use {' or '.join(others)}"
+            raise Problem(405, Fault("method", f"{method} is not for {path}", Where(), fix))
+        known = sorted({other.path for other in ENDPOINTS})
+        raise Problem(404, Fault("path", "there is nothing at this path", Where(), f"the paths are {', '.join(known)}"))
+    return endpoint
+
+
+def _query(environ: dict[str, Any], endpoint: Endpoint) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(environ["QUERY_STRING"], True, True, errors="strict", max_num_fields=16)
+    except (ValueError, UnicodeDecodeError):
+        raise bad_request("bad-query", "the query cannot be parsed", "write it like tx=NAME&origin=TEXT") from None
+    query = dict(pairs)
+    known = {parameter.name for parameter in endpoint.parameters}
+    for name in query:
+        if name not in known:
+            fix = f"it takes {', '.join(sorted(known)) or 'none'}"
+            raise bad_request("unknown-parameter", f"{endpoint.path} has no parameter '{name}'", fix)
+    if len(query) != len(pairs):
+        raise bad_request("bad-query", "a parameter is given twice", "give each parameter once")
+    for parameter in endpoint.parameters:
+        if query.get(parameter.name) == "" or (parameter.required and parameter.name not in query):
+            raise bad_request("missing-parameter", f"'{parameter.name}' is missing or empty", parameter.meaning)
+    return query
+
+
+def _peer(environ: dict[str, Any]) -> Peer:
+    return Peer(*map(int, environ["REMOTE_ADDR"].split(":")))
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """A connection that knows, from the moment it was accepted, who is at its other end."""
+
+    def __init__(self, server: Any, sock: socket.socket, addr: object, adj: Any, map: Any = None) -> None:  # noqa: A002
+        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, gid = struct.unpack("3i", credentials)
+        self.request_began = 0.0
+        super().__init__(server, sock, (f"{uid}:{gid}:{pid}", None), adj, map=map)
+
+    def received(self, data: bytes) -> Any:
+        self.server.last_busy = now = time.monotonic()
+        if self.request is None:
+            self.request_began = now
+        return super().received(data)
+
+    def is_busy(self) -> bool:
+        """Whether a request is arriving, an answer is being worked out, or one waits to be sent."""
+        return self.request is not None or bool(self.requests) or self.total_outbufs_len > 0
+
+    def drips(self) -> bool:
+        """Whether a request has been arriving for too long: bytes now and then keep waitress' own time-out away."""
+        return self.request is not None and time.monotonic() - self.request_began > _REQUEST_LIMIT_S
+
+
+class _Server(UnixWSGIServer):  # type: ignore[misc]
+    channel_class = _Channel
+    last_busy = 0.0
+
+    def busy_channels(self) -> list[_Channel]:
+        """The connections with something to do; those whose request arrives too slowly are closed."""
+        channels: list[_Channel] = list(self.active_channels.values())
+        for channel in channels:
+            if channel.drips():
+                channel.will_close = True
+        return [channel for channel in channels if channel.is_busy()]
+
+
+class Server:
+    """The loop around one listening socket."""
+
+    def __init__(self, service: Service, listener: socket.socket, idle_timeout_s: float | None) -> None:
+        self._map: dict[int, Any] = {}
+        self._idle_timeout_s = idle_timeout_s
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher.set_thread_count(_THREADS)
+        self._stopping = False
+        self._server = _Server(
+            Application(service),
+            map=self._map,
+            _sock=listener,
+            dispatcher=self._dispatcher,
+            adj=Adjustments(
+                sockets=[listener],
+                threads=_THREADS,
+                connection_limit=_CONNECTION_LIMIT,
+                max_request_body_size=BODY_LIMIT_BYTES,
+                inbuf_overflow=2 * BODY_LIMIT_BYTES,
+                max_request_header_size=16 << 10,
+                channel_timeout=_REQUEST_LIMIT_S,
+                cleanup_interval=5,
+                ident=None,
+                expose_tracebacks=False,
+                log_socket_errors=False,
+            ),
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+
+    def stop(self) -> None:
+        """Asks the loop to end; safe in a signal handler and from another thread."""
+        self._stopping = True
+        self._server.pull_trigger()
+
+    def run(self) -> None:
+        """Serves until stopped or idle, then answers what was accepted and returns."""
+        self._server.last_busy = time.monotonic()
+        while not self._stopping:
+            wasyncore.poll2(1.0, self._map)
+            if self._server.busy_channels():
+                self._server.last_busy = time.monotonic()
+            elif self._idle_for(self._idle_timeout_s):
+                break
+        self._leave()
+
+    def _idle_for(self, limit_s: float | None) -> bool:
+        return limit_s is not None and time.monotonic() - self._server.last_busy >= limit_s
+
+    def _leave(self) -> None:
+        # Who connects from now on waits in the socket's queue, for the next server.
+        self._server.accepting = False
+        end = time.monotonic() + _REQUEST_LIMIT_S
+        while time.monotonic() < end:
+            # A request may lie unread in an accepted connection: one pass takes it, and only then nothing is left.
+            wasyncore.poll2(0.05, self._map)
+            if not self._server.busy_channels():
+                break
+        self._dispatcher.shutdown(cancel_pending=True, timeout=1)
+        wasyncore.close_all(self._map)
+
+
+def serve(service: Service, path: str, idle_timeout_s: float | None) -> None:
+    """Serves on the socket that systemd handed over, else on one of its own at `path`, until idle or SIGTERM."""
+    handed = systemd.listen_sockets()
+    listener = handed[0] if handed else listen(path)
+    server = Server(service, listener, idle_timeout_s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    systemd.notify("READY=1")
+    server.run()
+    systemd.notify("STOPPING=1")
+    if not handed:
+        files.remove(path)
+
+
+def listen(path: str) -> socket.socket:
+    """A listening Unix socket at `path`, 0660 from birth. `HostError` where another server already listens there."""
+    files.make_folder(os.path.dirname(path))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    # A socket's address holds 107 bytes; through the folder's descriptor every path fits.
+    address = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    before = os.umask(0o117)
+    try:
+        if not _somebody_listens(address):
+            files.remove(path)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        what = f"cannot listen: {error.strerror or error}"
+        fix = "stop the other earlyboot server, or choose another --socket"
+        raise HostError(Fault("socket", what, Where(path), fix)) from None
+    finally:
+        os.umask(before)
+        os.close(folder)
+    listener.listen(128)
+    return listener
+
+
+def _somebody_listens(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True

@@ -1,0 +1,294 @@
+"""The settings store: one SQLite file, written by the API server alone.
+
+Live settings, pending transactions, generations, the phase of each machine identity, what was applied. Every public
+method that writes is one database transaction: after a power cut it happened or it did not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from earlyboot.api.schema import MIGRATIONS
+from earlyboot.render.record import Applied, AppliedFile
+from hostkit import files
+from hostkit.errors import Fault, HostError, Where
+
+PHASES = ("committed", "applied", "bootstrapped", "configured")
+PENDING_LIMIT = 64
+
+
+class Peer(NamedTuple):
+    """Who asked: the credentials that the kernel gives for the other end of a Unix socket."""
+
+    uid: int
+    gid: int
+    pid: int
+
+
+class Entry(NamedTuple):
+    """One live setting: its value, the source that won, the generation that set it."""
+
+    value: object
+    origin: str
+    generation: int
+
+
+class Change(NamedTuple):
+    """One line of a generation's record. `value` is `None` where the key went away."""
+
+    generation: int
+    key: str
+    value: object
+    origin: str
+
+
+class NothingPendingError(Exception):
+    """The transaction to be committed is empty."""
+
+
+class PendingLimitError(Exception):
+    """Too many transactions are open."""
+
+
+class Reader:
+    """The store for those who only look. Everything is one consistent moment a call."""
+
+    def __init__(self, path: str, *, writable: bool = False) -> None:
+        self.path = path
+        with _damage_named(path):
+            mode = "rwc" if writable else "ro"
+            name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+            self._database = sqlite3.connect(
+                f"file:{name}?mode={mode}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
+            )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        with _damage_named(self.path):
+            return self._database.execute(query, values).fetchall()
+
+    def phases(self) -> dict[str, str]:
+        """Every machine identity that this store knows, with the phase it reached."""
+        return {str(identity): str(phase) for identity, phase in self._rows("SELECT identity, phase FROM machine")}
+
+    def live(self) -> dict[str, Entry]:
+        rows = self._rows("SELECT key, value, origin, generation FROM live ORDER BY key")
+        return {
+            str(key): Entry(json.loads(str(value)), str(origin), _whole(generation))
+            for key, value, origin, generation in rows
+        }
+
+    def generation(self) -> int:
+        """The newest generation, 0 before the first."""
+        return _whole(self._rows("SELECT coalesce(max(id), 0) FROM generation")[0][0])
+
+    def changes(self, key: str) -> list[Change]:
+        """Every value that a key was ever given, oldest first; the last one of a generation is the one that won."""
+        rows = self._rows(
+            "SELECT generation, key, value, origin FROM change WHERE key = ? ORDER BY generation, ordinal", key
+        )
+        return [
+            Change(_whole(generation), str(key), None if value is None else json.loads(str(value)), str(origin))
+            for generation, key, value, origin in rows
+        ]
+
+    def applied(self) -> Applied | None:
+        row = self._rows("SELECT generation, digest, notes FROM applied")
+        if not row:
+            return None
+        generation, digest, notes = row[0]
+        columns = "path, name, sha256, size, mtime_ns, ctime_ns, mode"
+        recorded = tuple(
+            AppliedFile(*fields)  # type: ignore[arg-type]  # the table's own column types
+            for fields in self._rows(f"SELECT {columns} FROM applied_file ORDER BY path")
+        )
+        return Applied(_whole(generation), str(digest), json.loads(str(notes)), recorded)
+
+
+class Store(Reader):
+    """The store for the one who writes. Its owner serialises the calls."""
+
+    def __init__(self, path: str) -> None:
+        files.make_folder(os.path.dirname(path), 0o700)
+        if not os.path.exists(path):
+            # SQLite would make it with the umask's mode; it must never have been readable by others.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            files.sync_folder(os.path.dirname(path))
+        super().__init__(path, writable=True)
+        with _damage_named(path):
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        version = _whole(self._rows("PRAGMA user_version")[0][0])
+        if version > len(MIGRATIONS):
+            raise HostError(
+                Fault(
+                    "store-version",
+                    f"the settings store is of version {version}, newer than this program's {len(MIGRATIONS)}",
+                    Where(self.path),
+                    "install the earlyboot that wrote it, or a newer one",
+                )
+            )
+        for number in range(version, len(MIGRATIONS)):
+            with self._transaction():
+                # executescript would commit what is open: the step and its number belong together.
+                for statement in _statements(MIGRATIONS[number]):
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {number + 1}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _damage_named(self.path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def patch(self, tx: str, values: Mapping[str, object], origin: str) -> None:
+        """Adds values to a pending transaction; of two patches with the same key the later one wins."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT count(DISTINCT tx) FROM pending WHERE tx != ?", (tx,)).fetchall()
+            if rows[0][0] >= PENDING_LIMIT:
+                raise PendingLimitError
+            number = database.execute("SELECT coalesce(max(patch), 0) + 1 FROM pending WHERE tx = ?", (tx,)).fetchone()
+            database.executemany(
+                "INSERT INTO pending VALUES (?, ?, ?, ?, ?)",
+                [(tx, number[0], key, _json(value), origin) for key, value in values.items()],
+            )
+
+    def pending(self, tx: str) -> dict[str, object]:
+        """The values of a pending transaction; empty if there is none of that name."""
+        rows = self._rows("SELECT key, value FROM pending WHERE tx = ? ORDER BY patch, rowid", tx)
+        return {str(key): json.loads(str(value)) for key, value in rows}
+
+    def transactions(self) -> list[str]:
+        return [str(name) for (name,) in self._rows("SELECT DISTINCT tx FROM pending ORDER BY tx")]
+
+    def discard(self, tx: str) -> list[str]:
+        """Drops a pending transaction and returns the keys it had."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT DISTINCT key FROM pending WHERE tx = ? ORDER BY key", (tx,)).fetchall()
+            database.execute("DELETE FROM pending WHERE tx = ?", (tx,))
+        return [str(key) for (key,) in rows]
+
+    def commit(self, tx: str, peer: Peer, *, identity: str | None = None, replace: bool = False) -> list[str]:
+        """Makes a pending transaction live and returns the keys whose values really changed, sorted.
+
+        With `identity` the same database transaction says that this machine's settings are committed, also where
+        nothing is pending. With `replace` the settings that the transaction does not name go away. Raises
+        `NothingPendingError`.
+        """
+        with self._transaction() as database:
+            pending = database.execute(
+                "SELECT key, value, origin FROM pending WHERE tx = ? ORDER BY patch, rowid", (tx,)
+            ).fetchall()
+            if not pending and identity is None:
+                raise NothingPendingError
+            before = dict(database.execute("SELECT key, value FROM live").fetchall())
+            after = {key: (value, origin) for key, value, origin in pending}
+            gone = sorted(before.keys() - after.keys()) if replace else []
+            changed = sorted([*gone, *(key for key, (value, _) in after.items() if before.get(key) != value)])
+            if changed or identity is not None:
+                record = [*pending, *((key, None, "replaced") for key in gone)]
+                self._record_generation(database, tx, peer, record)
+                database.executemany("DELETE FROM live WHERE key = ?", [(key,) for key in gone])
+                database.executemany(
+                    "INSERT OR REPLACE INTO live VALUES (?, ?, ?, (SELECT max(id) FROM generation))",
+                    [(key, value, origin) for key, (value, origin) in after.items()],
+                )
+            database.execute("DELETE FROM pending WHERE tx = ?", (tx,))
+            if identity is not None:
+                database.execute("INSERT OR REPLACE INTO machine VALUES (?, 'committed', ?)", (identity, time.time()))
+        return changed
+
+    def _record_generation(
+        self, database: sqlite3.Connection, tx: str, peer: Peer, record: Sequence[tuple[str, str | None, str]]
+    ) -> None:
+        cursor = database.execute(
+            "INSERT INTO generation (committed_at, tx, uid, gid, pid) VALUES (?, ?, ?, ?, ?)", (time.time(), tx, *peer)
+        )
+        database.executemany(
+            "INSERT INTO change VALUES (?, ?, ?, ?, ?)",
+            [(cursor.lastrowid, ordinal, *line) for ordinal, line in enumerate(record)],
+        )
+
+    def reach_phase(self, identity: str, phase: str) -> bool:
+        """Moves an identity forward; `False` where the store does not know it. Going back is no move."""
+        with self._transaction() as database:
+            row = database.execute("SELECT phase FROM machine WHERE identity = ?", (identity,)).fetchone()
+            if row is None:
+                return False
+            if PHASES.index(phase) > PHASES.index(row[0]):
+                database.execute(
+                    "UPDATE machine SET phase = ?, changed_at = ? WHERE identity = ?", (phase, time.time(), identity)
+                )
+        return True
+
+    def record_applied(self, applied: Applied) -> None:
+        """Records an apply that succeeded; machines that waited for it are `applied` from now on."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO applied VALUES (1, ?, ?, ?)",
+                (applied.generation, applied.digest, _json(applied.notes)),
+            )
+            database.execute("DELETE FROM applied_file")
+            database.executemany("INSERT INTO applied_file VALUES (?, ?, ?, ?, ?, ?, ?)", applied.files)
+            database.execute(
+                "UPDATE machine SET phase = 'applied', changed_at = ? WHERE phase = 'committed'", (time.time(),)
+            )
+
+
+def open_for_reading(path: str) -> Reader | None:
+    """The store, or `None` before the first commit made one. `HostError` where it may not be looked at."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise files.refused("cannot be opened", path, error) from None
+    reader = Reader(path)
+    if reader._rows("PRAGMA user_version")[0][0] == 0:
+        # A power cut between making the file and filling it.
+        reader.close()
+        return None
+    return reader
+
+
+@contextmanager
+def _damage_named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        fix = "if the file is damaged, move it away: the next boot is a first boot then"
+        raise HostError(Fault("store", f"the settings store: {error}", Where(path), fix)) from None
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int)
+    return value

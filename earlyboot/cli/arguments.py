@@ -1,0 +1,132 @@
+"""The command lines of both programs: what their verbs take, and which module carries each out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from earlyboot.config.paths import Paths
+from earlyboot.config.profile import NAMES as PROFILES
+from hostkit.errors import EarlybootError
+
+VERSION = "0.1.0"
+
+
+def run(program: str, argv: Sequence[str]) -> int:
+    """Parses a command line and carries its verb out; with `--format json` errors are a JSON list on stdout."""
+    parser = apiclient_parser() if program == "apiclient" else earlyboot_parser()
+    arguments = parser.parse_args(argv)
+    module, _, function = arguments.handler.partition(":")
+    from importlib import import_module
+
+    handler = getattr(import_module(f"earlyboot.cli.{module}"), function)
+    try:
+        status: int = handler(arguments, Paths(arguments.root, getattr(arguments, "state", None)))
+    except EarlybootError as error:
+        if getattr(arguments, "format", "text") != "json":
+            raise
+        import json
+
+        # A provider's stdout is for its data alone.
+        out = sys.stderr if module == "provider" else sys.stdout
+        print(json.dumps([fault.json() for fault in error.faults], indent=1), file=out)
+        return error.exit_status
+    return status
+
+
+def earlyboot_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="earlyboot",
+        description="Turns a freshly booted image into the machine that its operator described.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"earlyboot {VERSION}")
+    parser.add_argument("--root", metavar="DIR", default="/", help="work on the system below DIR instead of /")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    stage = _verb(verbs, "stage", "stage:stage", "run one stage of the boot; what the units call")
+    stage.add_argument("stage", choices=("settings", "finish"))
+    _format(stage, "progress as one JSON object a line")
+
+    provider = _verb(verbs, "provider", "provider:provider", "ask one source of user data alone")
+    provider.add_argument("name", metavar="NAME")
+    place = provider.add_mutually_exclusive_group()
+    place.add_argument("--endpoint", metavar="URL", help="where the metadata service listens")
+    place.add_argument("--path", metavar="PATH", help="the file that a local source reads")
+    provider.add_argument("--deadline", metavar="S", type=_seconds, help="give up after S seconds")
+    provider.add_argument("--limit", metavar="BYTES", type=int, default=1 << 20, help="the most data to take")
+    provider.add_argument("--stdin", action="store_true", help="the file named by --path is open as standard input")
+    _format(provider, "errors as JSON")
+
+    serve = _verb(verbs, "serve", "serve:serve", "serve the settings API")
+    serve.add_argument("--socket", metavar="PATH", help="listen here, where systemd handed over no socket")
+    serve.add_argument("--state", metavar="DIR", help="where the settings store is")
+    serve.add_argument("--profile", choices=PROFILES, help="use this profile instead of the configured one")
+    serve.add_argument("--idle-timeout", metavar="S", type=_seconds, help="leave after S seconds without a request")
+
+    status = _verb(verbs, "status", "status:status", "say how the boot ended")
+    status.add_argument("--wait", action="store_true", help="wait until the boot has ended")
+    status.add_argument("--timeout", metavar="S", type=_seconds, default=600.0, help="wait at most S seconds (600)")
+    status.add_argument("--strict", action="store_true", help="exit with 11 where the boot is degraded")
+    _format(status)
+
+    validate = _verb(verbs, "validate", "validate:validate", "check user data as a boot would")
+    validate.add_argument("file", metavar="FILE", nargs="+")
+    validate.add_argument("--profile", choices=PROFILES, help="check for this profile (the configured one)")
+    _format(validate)
+
+    explain = _verb(verbs, "explain", "explain:explain", "say where a setting's value comes from")
+    explain.add_argument("key", metavar="KEY")
+    _format(explain)
+
+    simulate = _verb(verbs, "simulate", "simulate:simulate", "run a whole first boot in a throwaway root")
+    simulate.add_argument("--user-data", metavar="FILE", required=True)
+    simulate.add_argument("--platform", choices=("ec2", "metal"), default="ec2")
+    simulate.add_argument("--root", metavar="DIR", dest="simulated_root", help="use and keep this root")
+    _format(simulate)
+    return parser
+
+
+def apiclient_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="apiclient", description="Reads and changes the settings of this machine.", allow_abbrev=False
+    )
+    parser.add_argument("-s", "--socket-path", metavar="SOCKET", help="the API's socket")
+    parser.set_defaults(root="/")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    get = _verb(verbs, "get", "apiclient:get", "print settings and what else the API knows, as JSON")
+    get.add_argument("prefix", metavar="PREFIX", nargs="*", help="settings.ntp, os, or a path such as /settings")
+
+    set_ = _verb(verbs, "set", "apiclient:set_settings", "change settings, commit and apply them")
+    set_.add_argument("pair", metavar="KEY=VALUE", nargs="*")
+    set_.add_argument("-j", "--json", metavar="JSON", help="a JSON object of settings instead of pairs")
+
+    apply = _verb(verbs, "apply", "apiclient:apply", "apply settings documents, in order, in one transaction")
+    apply.add_argument("uri", metavar="URI", nargs="*", help="a file, file://, http:// or https://; - is stdin")
+
+    raw = _verb(verbs, "raw", "apiclient:raw", "send one request and print the answer's body")
+    raw.add_argument("-m", "-X", "--method", default="GET")
+    raw.add_argument("-u", "--uri", required=True)
+    raw.add_argument("-d", "--data")
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, handler: str, meaning: str
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.", allow_abbrev=False)
+    verb.set_defaults(handler=handler)
+    return verb
+
+
+def _format(verb: argparse.ArgumentParser, meaning: str = "for people or for programs") -> None:
+    verb.add_argument("--format", choices=("text", "json"), default="text", help=meaning)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError("seconds are more than 0 and at most 86400")
+    return value

@@ -1,0 +1,96 @@
+"""Settings documents that an operator names: files, standard input, HTTP; TOML, else JSON; all bounded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from earlyboot.model.tree import ROOT
+from earlyboot.stages.sources import Source, parse_user_data
+from hostkit import files, toml
+from hostkit.deadline import Deadline
+from hostkit.errors import EarlybootError, Fault, OperatorError, SourceError, Where
+from providers.decode import decode
+
+LIMIT_BYTES = 2 << 20
+_DEADLINE_S = 30.0
+
+
+def read_all(uris: Sequence[str]) -> list[Source]:
+    """The documents in the order given. Every fault of every document is raised at once."""
+    sources = []
+    errors: list[EarlybootError] = []
+    for uri in uris:
+        try:
+            sources.append(_read(uri))
+        except EarlybootError as error:
+            errors.append(error)
+    if errors:
+        raise type(errors[0])(*(fault for error in errors for fault in error.faults))
+    return sources
+
+
+def _read(uri: str) -> Source:
+    name = "standard input" if uri == "-" else uri
+    text = decode(_bytes(uri), name, LIMIT_BYTES)
+    if text is None:
+        raise OperatorError(Fault("no-data", "the document is empty", Where(name), "give a [settings] table"))
+    limits = toml.LIMITS._replace(size_bytes=LIMIT_BYTES)
+    if text.lstrip().startswith("{"):
+        # No TOML document begins so.
+        document = parse_json(text, name)
+        if not isinstance(document, dict) or not isinstance(document.get(ROOT), dict):
+            what = "the document has no settings object"
+            raise OperatorError(Fault("no-settings", what, Where(name), 'write {"settings": {…}}'))
+        return Source(name, name, document[ROOT], None)
+    settings, _ = parse_user_data(text, name, limits)
+    return Source(name, name, settings, text)
+
+
+def _bytes(uri: str) -> bytes:
+    if uri == "-":
+        return files.read_descriptor(sys.stdin.fileno(), "standard input", LIMIT_BYTES)
+    if uri.startswith(("http://", "https://")):
+        return _fetch(uri)
+    path = uri.removeprefix("file://")
+    data = files.read(path, LIMIT_BYTES)
+    if data is None:
+        raise OperatorError(Fault("no-file", "there is no such file", Where(path), "give the path of a file"))
+    return data
+
+
+def _fetch(uri: str) -> bytes:
+    from hostkit import http
+
+    try:
+        url = http.parse_url(uri)
+    except ValueError as error:
+        raise OperatorError(Fault("bad-url", f"not a usable URL: {error}", Where(uri), "correct it")) from None
+    deadline = Deadline(_DEADLINE_S)
+    try:
+        with http.Connection(
+            url.host, url.port, tls=url.tls, deadline=deadline, limit_bytes=LIMIT_BYTES, try_timeout_s=_DEADLINE_S
+        ) as connection:
+            response = connection.request("GET", url.path, {"Accept": "*/*"})
+    except http.HttpError as error:
+        fix = "check the URL and the network"
+        raise SourceError(Fault("fetch", f"the document cannot be fetched: {error}", Where(uri), fix)) from None
+    if response.status != 200:
+        what = f"the server answered with status {response.status}"
+        raise SourceError(
+            Fault("fetch", what, Where(uri), "give the URL of the document itself; redirects are not followed")
+        )
+    return response.body
+
+
+def parse_json(text: str, source: str) -> object:
+    """A JSON document of the operator's; `OperatorError` with its line for anything else."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = Where(source, error.lineno, error.colno)
+        raise OperatorError(Fault("json-syntax", f"not JSON: {error.msg}", where, "correct the line")) from None
+    except RecursionError:
+        fix = "flatten the document"
+        raise OperatorError(Fault("too-deep", "tables and lists are nested too deeply", Where(source), fix)) from None

@@ -1,0 +1,75 @@
+"""`earlyboot explain KEY`: the value, every source that set it, in order, and which won."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from earlyboot.api import store
+from earlyboot.config import options, profile
+from earlyboot.config.paths import Paths
+from earlyboot.model.key import parse_key
+from earlyboot.model.secrets import is_secret
+from earlyboot.model.tree import ROOT, flatten
+from hostkit.errors import Fault, OperatorError, Where
+
+_REDACTED = "REDACTED"
+
+
+def explain(arguments: argparse.Namespace, paths: Paths) -> int:
+    try:
+        wanted = parse_key(arguments.key)
+    except ValueError as error:
+        raise OperatorError(Fault("bad-key", str(error), Where(), "write it like settings.ntp.time-servers")) from None
+    wanted = wanted if wanted[0] == ROOT else (ROOT, *wanted)
+    found = _explanations(paths, wanted)
+    if arguments.format == "json":
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    elif not found:
+        print(f"{arguments.key}: not set")
+    else:
+        print("\n".join(line for explanation in found for line in _lines(explanation)))
+    return 0
+
+
+def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, object]]:
+    """One for each key at or below `wanted` that has a value."""
+    chosen = profile.load(profile.name_of(options.load(paths)))
+    defaults = flatten(chosen.defaults)
+    reader = store.open_for_reading(paths.store)
+    try:
+        live = reader.live() if reader else {}
+        found = []
+        for key in sorted(defaults.keys() | live.keys()):
+            if parse_key(key)[: len(wanted)] != wanted:
+                continue
+            rows: list[dict[str, object]] = []
+            if key in defaults:
+                rows.append({"origin": f"default of profile {chosen.name}", "generation": 0, "value": defaults[key]})
+            for change in reader.changes(key) if reader else []:
+                rows.append({"origin": change.origin, "generation": change.generation, "value": change.value})
+            value = live[key].value if key in live else defaults[key]
+            if is_secret(key):
+                value = _REDACTED
+                rows = [{**row, "value": None if row["value"] is None else _REDACTED} for row in rows]
+            # The last that set it won: sources are recorded in their order, generations in theirs.
+            found.append({"key": key, "value": value, "origin": rows[-1]["origin"], "set_by": rows})
+        return found
+    finally:
+        if reader:
+            reader.close()
+
+
+def _lines(explanation: dict[str, object]) -> list[str]:
+    lines = [f"{explanation['key']} = {_text(explanation['value'])}"]
+    rows = explanation["set_by"]
+    assert isinstance(rows, list)
+    for place, row in enumerate(rows):
+        what = "unset" if row["value"] is None else _text(row["value"])
+        won = "  <- won" if place == len(rows) - 1 else ""
+        lines.append(f"  generation {row['generation']}  {row['origin']}: {what}{won}")
+    return lines
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

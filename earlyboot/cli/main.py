@@ -1,0 +1,49 @@
+"""`earlyboot`: finds the verb, and is the only place that exits. A verb's imports are its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from hostkit.errors import EarlybootError
+
+
+def run(program: str = "earlyboot") -> None:
+    """The program: runs and exits with the status that the command line promises."""
+    try:
+        status = main(program, sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output went away, as `head` does. Python must not try to flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def main(program: str, argv: Sequence[str]) -> int:
+    """Runs one command line and returns its exit status; a bug keeps its traceback and ends with 1."""
+    try:
+        if program == "earlyboot" and list(argv[:1]) == ["stage"] and len(argv) == 2:
+            # What the units call at every boot: the general parser would cost it 9 ms.
+            return _stage(argv[1])
+        from earlyboot.cli import arguments
+
+        return arguments.run(program, argv)
+    except EarlybootError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+
+
+def _stage(name: str) -> int:
+    from earlyboot.config.paths import Paths
+    from earlyboot.stages.run import STAGES, run_stage
+    from earlyboot.stages.timeline import report_text
+
+    if name not in STAGES:
+        from earlyboot.cli import arguments
+
+        return arguments.run("earlyboot", ["stage", name])
+    return run_stage(name, Paths(), report_text)

@@ -1,0 +1,1 @@
+"""What the image builder chose: where things are, earlyboot.toml, the profiles."""

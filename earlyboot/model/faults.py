@@ -1,0 +1,190 @@
+"""Everything that is wrong with a document of settings, found by walking it along the model's types.
+
+msgspec stops at the first fault, so this runs only after it found one. Nothing here prints a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import msgspec.inspect as mi
+
+from earlyboot.model.check import KeyFault, decode
+from earlyboot.model.phrases import (
+    choices,
+    example,
+    place,
+    quoted,
+    range_of,
+    such_as,
+    suggestion,
+    wanted,
+    word_for,
+    write,
+)
+from earlyboot.model.shape import bare, name_scalar, root, value_compound, value_scalar
+from earlyboot.model.table import Compound
+
+MAX_FAULTS = 100
+
+Path = tuple[str | int, ...]
+
+
+def find_faults(settings: object, groups: Collection[str], error: str = "") -> tuple[KeyFault, ...]:
+    """All faults in the order of the document, the first hundred in full; `error` stands in if none is found."""
+    walk = _Walk(groups)
+    walk.visit(settings, root(), ())
+    if not walk.count:
+        # What is between quotes may be a value.
+        reason = re.sub(r"'.*'", "…", error, flags=re.DOTALL)
+        walk.add((), "bad-value", f"cannot be used: {reason}", "compare them with the settings reference")
+    if walk.count > len(walk.faults):
+        more = walk.count - len(walk.faults)
+        walk.faults.append(KeyFault((), "too-many", f"{more} more faults are not shown", "mend these and check again"))
+    return tuple(walk.faults)
+
+
+class _Walk:
+    def __init__(self, groups: Collection[str]) -> None:
+        self.groups = groups
+        self.faults: list[KeyFault] = []
+        self.count = 0
+
+    def add(self, path: Path, code: str, what: str, fix: str) -> None:
+        self.count += 1
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(KeyFault(path, code, f"{place(path)} {what}", fix))
+
+    def visit(self, value: object, kind: mi.Type, path: Path) -> None:
+        kind = bare(kind)
+        match kind:
+            case _ if value is None:
+                self.add(path, "wrong-type", f"must be {wanted(kind)}, not null", "leave it out instead")
+            case mi.StructType():
+                self.table(value, kind, path)
+            case mi.DictType():
+                self.map(value, kind, path)
+            case mi.VarTupleType():
+                self.items(value, kind, path)
+            case mi.TupleType():
+                self.row(value, kind, path)
+            case mi.CustomType() if issubclass(kind.cls, Compound):
+                self.compound(value, kind, path)
+            case mi.CustomType():
+                self.scalar(value, kind, path)
+            case mi.LiteralType():
+                self.literal(value, kind, path)
+            case mi.IntType():
+                self.integer(value, kind, path)
+            case mi.BoolType() if not isinstance(value, bool):
+                self.wrong_type(value, kind, path)
+
+    def wrong_type(self, value: object, kind: mi.Type, path: Path) -> None:
+        self.add(path, "wrong-type", f"must be {wanted(kind)}, not {word_for(value)}", write(kind))
+
+    def table(self, value: object, kind: mi.StructType, path: Path) -> None:
+        if not isinstance(value, Mapping):
+            self.wrong_type(value, kind, path)
+            return
+        fields = {field.encode_name: field for field in kind.fields if path or field.encode_name in self.groups}
+        for name, member in value.items():
+            if not isinstance(name, str):
+                self.unnamed(path)
+            elif name in fields:
+                self.visit(member, fields[name].type, (*path, name))
+            else:
+                self.unknown(name, list(fields), path)
+        for name, field in fields.items():
+            if field.required and name not in value:
+                fix = f"add {name} = {example(field.type)}"
+                self.add((*path, name), "missing-key", "is missing", fix)
+
+    def unknown(self, name: str, known: list[str], path: Path) -> None:
+        code, what, all_known = (
+            ("unknown-key", "is not a known key", f"the keys here are: {', '.join(known)}")
+            if path
+            else ("unknown-group", "is not a group of settings here", f"the groups are: {', '.join(known) or 'none'}")
+        )
+        fix = "" if self.count >= MAX_FAULTS else suggestion(name, known)  # costs more than the rest of the walk
+        if not path:
+            fix = f"{fix} {all_known}".lstrip()
+        self.add((*path, name), code, what, fix or all_known)
+
+    def unnamed(self, path: Path) -> None:
+        self.add(path, "wrong-type", "has a key that is not text", "write every key as text")
+
+    def map(self, value: object, kind: mi.DictType, path: Path) -> None:
+        if not isinstance(value, Mapping):
+            self.wrong_type(value, kind, path)
+            return
+        scalar = name_scalar(kind)
+        member_kind = bare(kind.value_type)
+        holds_text = isinstance(member_kind, mi.CustomType) and not issubclass(member_kind.cls, Compound)
+        for name, member in value.items():
+            if not isinstance(name, str):
+                self.unnamed(path)
+                continue
+            if not scalar.accepts(name):
+                fix = f"rename it, for example to {quoted(scalar.example)}"
+                self.add((*path, name), "bad-value", f"has a name that must be {scalar.rule}", fix)
+            if holds_text and isinstance(member, Mapping):
+                fix = f"put a name that has dots in quotes: {quoted(scalar.example)} = {example(member_kind)}"
+                self.add((*path, name), "wrong-type", f"must be {wanted(member_kind)}, not a table", fix)
+            else:
+                self.visit(member, member_kind, (*path, name))
+
+    def items(self, value: object, kind: mi.VarTupleType, path: Path) -> None:
+        if not isinstance(value, list | tuple):
+            self.wrong_type(value, kind, path)
+            return
+        if len(value) < (kind.min_length or 0):
+            self.add(path, "bad-value", "must not be an empty list", write(kind))
+        for index, item in enumerate(value):
+            self.visit(item, kind.item_type, (*path, index))
+
+    def row(self, value: object, kind: mi.TupleType, path: Path) -> None:
+        if not isinstance(value, list | tuple):
+            self.wrong_type(value, kind, path)
+            return
+        if len(value) != len(kind.item_types):
+            self.add(path, "bad-value", f"must be a list of {len(kind.item_types)} items", write(kind))
+        for index, (item, item_kind) in enumerate(zip(value, kind.item_types, strict=False)):
+            self.visit(item, item_kind, (*path, index))
+
+    def compound(self, value: object, kind: mi.CustomType, path: Path) -> None:
+        compound = value_compound(kind)
+        before = self.count
+        try:
+            form = bare(mi.type_info(compound.form(value)))
+            if isinstance(form, mi.VarTupleType) and not isinstance(value, list | tuple):
+                self.wrong_type(value, kind, path)
+                return
+            self.visit(value, form, path)
+            if self.count == before:
+                compound.from_plain(value, decode)
+        except ValueError:
+            self.add(path, "bad-value", f"must be {compound.rule}", write(kind))
+
+    def scalar(self, value: object, kind: mi.CustomType, path: Path) -> None:
+        if isinstance(value, int | float):
+            self.add(path, "wrong-type", f"must be text, not {word_for(value)}", write(kind).replace("text", "it", 1))
+            return
+        if not isinstance(value, str):
+            self.wrong_type(value, kind, path)
+            return
+        scalar = value_scalar(kind)
+        if not scalar.accepts(value):
+            self.add(path, "bad-value", f"must be {scalar.rule}", such_as(scalar))
+
+    def literal(self, value: object, kind: mi.LiteralType, path: Path) -> None:
+        if not isinstance(value, str):
+            self.wrong_type(value, kind, path)
+        elif value not in kind.values:
+            self.add(path, "bad-value", f"must be {choices(kind)}", "write one of these, in quotes")
+
+    def integer(self, value: object, kind: mi.IntType, path: Path) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.wrong_type(value, kind, path)
+        elif not (kind.ge is None or kind.ge <= value) or not (kind.le is None or value <= kind.le):
+            self.add(path, "bad-value", f"must be {range_of(kind)}", "write a number within that range")

@@ -1,0 +1,70 @@
+"""Which settings are secret: those that the model gives a secret type. There is no list to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec.inspect as mi
+
+from earlyboot.model.key import parse_key
+from earlyboot.model.shape import bare, root, written_forms
+from earlyboot.model.table import Compound
+from earlyboot.model.tree import ROOT
+from earlyboot.model.types import SecretScalar
+
+REDACTED = "REDACTED"
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of `key` is a secret, contains one or lies within one.
+
+    A key that the model does not know counts as secret: nobody can say what its value is.
+    """
+    try:
+        first, *path = parse_key(key)
+    except ValueError:
+        return True
+    return first != ROOT or _secrecy(root(), path) is not False
+
+
+def redact(flat: Mapping[str, object]) -> dict[str, object]:
+    """The same keys, with the text REDACTED in place of each secret."""
+    return {key: REDACTED if is_secret(key) else value for key, value in flat.items()}
+
+
+def _secrecy(kind: mi.Type, path: list[str]) -> bool | None:
+    """Whether what lies at `path` below `kind` holds a secret; `None` if nothing can lie there."""
+    kind = bare(kind)
+    if not path:
+        return _holds_secret(kind)
+    if isinstance(kind, mi.StructType):
+        return next((_secrecy(field.type, path[1:]) for field in kind.fields if field.encode_name == path[0]), None)
+    if isinstance(kind, mi.DictType):
+        return _secrecy(kind.value_type, path[1:])
+    if isinstance(kind, mi.CustomType) and issubclass(kind.cls, Compound):
+        known = [found for form in written_forms(kind.cls) if (found := _secrecy(form, path)) is not None]
+        return any(known) if known else None
+    return None
+
+
+def _holds_secret(kind: mi.Type) -> bool:
+    if isinstance(kind, mi.CustomType):
+        return issubclass(kind.cls, SecretScalar) or any(map(_holds_secret, _parts(kind)))
+    return any(_holds_secret(bare(part)) for part in _parts(kind))
+
+
+def _parts(kind: mi.Type) -> tuple[mi.Type, ...]:
+    """The types of the values within a value of `kind`."""
+    match kind:
+        case mi.StructType():
+            return tuple(field.type for field in kind.fields)
+        case mi.DictType():
+            return (kind.value_type,)
+        case mi.VarTupleType():
+            return (kind.item_type,)
+        case mi.TupleType():
+            return kind.item_types
+        case mi.CustomType() if issubclass(kind.cls, Compound):
+            return written_forms(kind.cls)
+        case _:
+            return ()

@@ -1,0 +1,54 @@
+"""What the groups are built from: `Table`, a fixed set of keys; `Compound`, a value with more than one written form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+
+class Table(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """A table with known keys. A key that is not given is `UNSET` and appears in no output.
+
+    Fields are `Annotated[SomeType | UnsetType, Meta(description=…)] = UNSET`; the reference pages are made from these.
+    """
+
+
+class Compound:
+    """A value that may be written in several forms, or whose rule spans its items; `value` is the one stable form.
+
+    msgspec allows no custom type in a union, so the choice is made here. `settled` turns a converted form into `value`.
+    """
+
+    __slots__ = ("value",)
+
+    rule: ClassVar[str]
+    example: ClassVar[str]  # in TOML
+    forms: ClassVar[tuple[object, ...]]
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Compound) and type(self) is type(other) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.value))
+
+    @classmethod
+    def form(cls, value: object) -> object:
+        """Which of `forms` the plain `value` is written in; `ValueError` for none."""
+        return cls.forms[0]
+
+    @classmethod
+    def settled(cls, converted: Any) -> object:
+        """The stable form of a converted value; `ValueError` where a rule across its items is broken."""
+        return converted
+
+    @classmethod
+    def from_plain(cls, value: object, dec_hook: Callable[[type, Any], Any]) -> Self:
+        return cls(cls.settled(msgspec.convert(value, cls.form(value), dec_hook=dec_hook)))

@@ -1,0 +1,1 @@
+"""From settings to configuration files, and what those files belong to."""

@@ -1,0 +1,112 @@
+"""One simulated boot: the peers, the stages as the units run them, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from earlyboot.api import store
+from earlyboot.config.paths import PROGRAM, Paths
+from earlyboot.model.secrets import redact
+from earlyboot.simulate.activation import Activation
+from earlyboot.simulate.imds import Imds
+from earlyboot.simulate.root import prepare
+from earlyboot.stages import status as statuses
+from earlyboot.stages.run import STAGES
+from earlyboot.stages.timeline import Event
+from hostkit import files
+
+LOCAL_USER_DATA = "/var/lib/earlyboot/user-data.toml"
+
+
+class Setting(NamedTuple):
+    key: str
+    value: object
+    origin: str
+
+
+class Boot(NamedTuple):
+    """What a boot left behind. `settings` are redacted; `exit_statuses` are the stages'; `log` is their stderr."""
+
+    verdict: statuses.Status
+    stages: dict[str, statuses.Status]
+    steps: list[Event]
+    settings: list[Setting]
+    exit_statuses: dict[str, int]
+    requests: list[str]
+    servers_started: int
+    log: str
+
+
+@contextmanager
+def throwaway_root(path: str | None) -> Iterator[Paths]:
+    """The root at `path`, which is kept, or one that is gone afterwards."""
+    if path is not None:
+        yield Paths(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="earlyboot-") as made:
+        yield Paths(made)
+
+
+def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Event], None]) -> Boot:
+    """Boots the root once; `on_event` sees each step as it happens."""
+    with ExitStack() as peers:
+        imds = peers.enter_context(Imds(user_data)) if platform == "ec2" else None
+        prepare(paths, platform, imds.endpoint if imds else None)
+        if imds is None and not store_exists(paths):
+            files.write(paths.inside(LOCAL_USER_DATA), user_data, 0o600)
+        activation = peers.enter_context(Activation(paths))
+        log = peers.enter_context(tempfile.TemporaryFile())
+        steps: list[Event] = []
+        exit_statuses = {}
+        for stage in STAGES:
+            exit_statuses[stage] = _run_stage(paths, stage, log.fileno(), lambda event: _take(event, steps, on_event))
+        log.seek(0)
+        return Boot(
+            verdict=statuses.read_verdict(paths) or {},
+            stages={stage: found for stage in STAGES if (found := statuses.read_stage(paths, stage))},
+            steps=steps,
+            settings=_settings(paths),
+            exit_statuses=exit_statuses,
+            requests=imds.requests if imds else [],
+            servers_started=activation.started,
+            log=log.read().decode("utf-8", "replace"),
+        )
+
+
+def store_exists(paths: Paths) -> bool:
+    reader = store.open_for_reading(paths.store)
+    if reader:
+        reader.close()
+    return reader is not None
+
+
+def _take(event: Event, steps: list[Event], on_event: Callable[[Event], None]) -> None:
+    if event["event"] != "started":
+        steps.append(event)
+    on_event(event)
+
+
+def _run_stage(paths: Paths, stage: str, log: int, on_event: Callable[[Event], None]) -> int:
+    argv = [*PROGRAM, "--root", paths.root, "stage", stage, "--format", "json"]
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            on_event(json.loads(line))
+    return child.returncode
+
+
+def _settings(paths: Paths) -> list[Setting]:
+    reader = store.open_for_reading(paths.store)
+    if reader is None:
+        return []
+    try:
+        live = reader.live()
+    finally:
+        reader.close()
+    shown = redact({key: entry.value for key, entry in live.items()})
+    return [Setting(key, shown[key], entry.origin) for key, entry in live.items()]

@@ -1,0 +1,68 @@
+"""An EC2 instance metadata service (IMDSv2) for one simulated instance: real HTTP on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+_TTL = "X-aws-ec2-metadata-token-ttl-seconds"
+_TOKEN = "X-aws-ec2-metadata-token"
+
+
+class Imds:
+    """Serves `user_data` gzipped, to whoever fetched a token first; 404 where there is none."""
+
+    def __init__(self, user_data: bytes | None) -> None:
+        body = gzip.compress(user_data, mtime=0) if user_data is not None else None
+        self._token = secrets.token_urlsafe(40)
+        self.requests: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_PUT(self) -> None:
+                outer.requests.append(f"PUT {self.path}")
+                ttl = self.headers.get(_TTL, "")
+                if self.path == "/latest/api/token" and ttl.isdecimal() and 1 <= int(ttl) <= 21600:
+                    self._answer(200, outer._token.encode())
+                else:
+                    self._answer(400 if self.path == "/latest/api/token" else 403, b"")
+
+            def do_GET(self) -> None:
+                outer.requests.append(f"GET {self.path}")
+                if not secrets.compare_digest(self.headers.get(_TOKEN, ""), outer._token):
+                    self._answer(401, b"")
+                elif self.path == "/latest/user-data" and body is not None:
+                    self._answer(200, body)
+                else:
+                    self._answer(404, b"")
+
+            def _answer(self, status: int, data: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                """The requests are counted; nobody reads a log of them."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Imds:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

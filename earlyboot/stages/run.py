@@ -1,0 +1,63 @@
+"""Runs one stage: its timeline, its status file at the start and at the end, and what its failure means."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from earlyboot.config.paths import Paths
+from earlyboot.stages import status as statuses
+from earlyboot.stages.timeline import Reporter, Timeline, now_s
+from hostkit.errors import EarlybootError, Fault, Where
+
+# In the order of the boot. The units of the same names call `earlyboot stage NAME`.
+STAGES = ("settings", "finish")
+
+
+def run_stage(stage: str, paths: Paths, report: Reporter) -> int:
+    """Runs a stage to its end and returns the exit status. Errors are on stderr and in the status file, bugs too."""
+    if stage == "finish":
+        from earlyboot.stages import finish
+
+        return finish.run(paths, Timeline(stage, report))
+    timeline = Timeline(stage, report)
+    status: statuses.Status = {}
+    statuses.clear(paths, stage)
+    _write(paths, timeline, status, "running")
+    exit_status = 0
+    faults: tuple[Fault, ...] = ()
+    try:
+        from earlyboot.stages import settings
+
+        settings.run(paths, timeline, status)
+    except EarlybootError as error:
+        print(error, file=sys.stderr)
+        exit_status, faults = error.exit_status, error.faults
+    except Exception as error:  # noqa: BLE001 - the status must say that it failed; the traceback is kept
+        traceback.print_exc()
+        exit_status = 1
+        what = f"earlyboot has a bug: {type(error).__name__}"
+        faults = (Fault("bug", what, Where(), "report it with the log: journalctl -u earlyboot-settings"),)
+    status["faults"] = [fault.json() for fault in faults]
+    status["exit_status"] = exit_status
+    _write(paths, timeline, status, "failed" if faults else "finished")
+    if faults and paths.is_machine:
+        _go_to_emergency_if_strict(paths)
+    return exit_status
+
+
+def _write(paths: Paths, timeline: Timeline, status: statuses.Status, outcome: str) -> None:
+    times = {"started_s": timeline.started_s, "finished_s": None if outcome == "running" else now_s()}
+    statuses.write_stage(paths, timeline.stage, {"outcome": outcome, **times, **status, "steps": timeline.steps})
+
+
+def _go_to_emergency_if_strict(paths: Paths) -> None:
+    """`strict = true` in earlyboot.toml, and only there: better no machine than a wrong one."""
+    from earlyboot.config import options
+    from hostkit import systemd
+
+    try:
+        if options.load(paths).flag("strict") and systemd.has_system_bus():
+            systemd.start_emergency()
+    except EarlybootError as error:
+        print(error, file=sys.stderr)

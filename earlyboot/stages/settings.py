@@ -1,0 +1,154 @@
+"""The settings stage: on a first boot sources → transaction → commit → apply; later only a look, and a repair if needed.
+
+The store's phase row decides which: it is written in the commit of the settings themselves, so that an interruption at
+any moment leaves either nothing or something to be applied again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from earlyboot.config.paths import Paths
+from earlyboot.stages.state import State, read_state
+from earlyboot.stages.timeline import Timeline
+from hostkit.errors import EarlybootError, Fault, OperatorError, SourceError, Where
+
+if TYPE_CHECKING:
+    from earlyboot.api.client import Client
+    from earlyboot.stages.sources import Gathered, Source
+
+Status = dict[str, object]
+
+
+def run(paths: Paths, timeline: Timeline, status: Status) -> None:
+    """Fills `status` as it goes, so that what is known stands there also when it raises."""
+    with timeline.step("state") as step:
+        state = read_state(paths)
+        status["first_boot"] = state.phase is None
+        step.detail = "a first boot" if state.phase is None else f"phase {state.phase}"
+        status["notes"] = dict(state.notes)
+    if state.phase is None:
+        _first_boot(paths, state, timeline, status)
+    elif state.repair is not None:
+        from earlyboot.api.client import Client
+
+        client = Client(paths.socket)
+        try:
+            _apply(client, timeline, status, state.repair)
+        finally:
+            client.close()
+
+
+def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) -> None:
+    opening = _Opening(paths)
+    opening.start()
+    with timeline.step("configuration") as step:
+        from earlyboot.config import options as choices
+        from earlyboot.config import profile as profiles
+
+        options = choices.load(paths)
+        profile = profiles.load(profiles.name_of(options))
+        step.detail = f"profile {profile.name}"
+    keep = state.others and options["on-new-identity"] == "keep"
+    gathered = None
+    if not keep:
+        from earlyboot.stages.sources import gather, questions
+
+        gathered = gather(questions(profile, options, paths), options, timeline)
+        status["sources"] = list(gathered.rows)
+        status["warnings"] = [fault.json() for fault in gathered.warnings]
+    client = opening.client()
+    try:
+        if gathered is not None:
+            _push(client, gathered, timeline)
+        _commit(client, state, gathered.sources if gathered else (), timeline, status, keep=keep)
+        _apply(client, timeline, status)
+    finally:
+        client.close()
+
+
+class _Opening(threading.Thread):
+    """Opens the API's socket and an empty transaction, so that the server starts while the sources are read."""
+
+    def __init__(self, paths: Paths) -> None:
+        super().__init__(daemon=True)
+        self._paths = paths
+        self._client: Client | None = None
+        self._error: EarlybootError | None = None
+
+    def run(self) -> None:
+        from earlyboot.api.client import Client
+        from earlyboot.api.contract import LAUNCH_TX
+
+        client = Client(self._paths.socket)
+        try:
+            # What an interrupted boot left pending must not be committed with what this one reads.
+            client.call("delete_tx", tx=LAUNCH_TX)
+            self._client = client
+        except EarlybootError as error:
+            client.close()
+            self._error = error
+
+    def client(self) -> Client:
+        self.join()
+        if self._client is None:
+            fault = Fault("api-unreachable", "the API did not answer", Where(self._paths.socket), "look at its log")
+            raise self._error or EarlybootError(fault)
+        return self._client
+
+
+def _push(client: Client, gathered: Gathered, timeline: Timeline) -> None:
+    """One PATCH a source, in order. Every fault of every source is collected; with one, nothing stays pending."""
+    from earlyboot.api.client import RefusedError
+    from earlyboot.api.contract import LAUNCH_TX
+
+    faults = [fault for error in gathered.errors for fault in error.faults]
+    unreadable = any(not isinstance(error, OperatorError) for error in gathered.errors)
+    with timeline.step("validate") as step:
+        for source in gathered.sources:
+            try:
+                client.call("patch_settings", source.settings, tx=LAUNCH_TX, origin=source.origin)
+            except RefusedError as refused:
+                if refused.status != 400:
+                    raise
+                faults += _placed(source, refused)
+        step.detail = f"{len(gathered.sources)} sources with data" if not faults else f"{len(faults)} faults"
+        if faults:
+            client.call("delete_tx", tx=LAUNCH_TX)
+            raise (SourceError if unreadable else OperatorError)(*faults)
+
+
+def _placed(source: Source, refused: object) -> Sequence[Fault]:
+    from earlyboot.api.client import RefusedError
+
+    assert isinstance(refused, RefusedError)
+    return [source.place(fault, path) for fault, path in zip(refused.faults, refused.paths, strict=True)]
+
+
+def _commit(
+    client: Client, state: State, sources: Sequence[Source], timeline: Timeline, status: Status, *, keep: bool
+) -> None:
+    from earlyboot.api.contract import LAUNCH_TX
+
+    # Another machine's settings go only when this one has its own: a copied disk without user data keeps what it knows.
+    replace = state.others and bool(sources)
+    with timeline.step("commit") as step:
+        changed = client.call("commit_tx", tx=LAUNCH_TX, identity=state.identity, replace="true" if replace else None)
+        step.detail = f"{len(changed) if isinstance(changed, list) else 0} settings changed"
+    if state.others and not sources and not keep:
+        what = "this machine is a new one, no source has data, and the settings of the old one were kept"
+        fix = "provide user data, or run `earlyboot clean` before an image is copied"
+        status["degraded"] = [Fault("kept-settings", what, Where(), fix).json()]
+
+
+def _apply(client: Client, timeline: Timeline, status: Status, why: str = "") -> None:
+    with timeline.step("apply") as step:
+        report = client.call("apply")
+        assert isinstance(report, Mapping)
+        files, services = report["files"], report["services"]
+        written = sum(file["outcome"] != "unchanged" for file in files)
+        step.detail = f"{written} of {len(files)} files written" + (f"; {why}" if why else "")
+        status["files"], status["services"] = files, services
+        status["notes"] = {name: report[name] for name in ("unused_keys", "not_run", "failed_services")}

@@ -1,0 +1,1 @@
+"""One module per source of user data, its bounded decoding, and the contract that every provider keeps."""
