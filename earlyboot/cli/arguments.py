@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from earlyboot.config.paths import Paths
-from earlyboot.config.profile import NAMES as PROFILES
+from earlyboot.config.paths import PROFILE_NAMES, Paths
 from hostkit.errors import EarlybootError
 
 VERSION = "0.1.0"
@@ -62,7 +61,7 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     serve = _verb(verbs, "serve", "serve:serve", "serve the settings API")
     serve.add_argument("--socket", metavar="PATH", help="listen here, where systemd handed over no socket")
     serve.add_argument("--state", metavar="DIR", help="where the settings store is")
-    serve.add_argument("--profile", choices=PROFILES, help="use this profile instead of the configured one")
+    serve.add_argument("--profile", choices=PROFILE_NAMES, help="use this profile instead of the configured one")
     serve.add_argument("--idle-timeout", metavar="S", type=_seconds, help="leave after S seconds without a request")
 
     status = _verb(verbs, "status", "status:status", "say how the boot ended")
@@ -73,7 +72,7 @@ def earlyboot_parser() -> argparse.ArgumentParser:
 
     validate = _verb(verbs, "validate", "validate:validate", "check user data as a boot would")
     validate.add_argument("file", metavar="FILE", nargs="+")
-    validate.add_argument("--profile", choices=PROFILES, help="check for this profile (the configured one)")
+    validate.add_argument("--profile", choices=PROFILE_NAMES, help="check for this profile (the configured one)")
     _format(validate)
 
     explain = _verb(verbs, "explain", "explain:explain", "say where a setting's value comes from")

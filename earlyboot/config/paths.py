@@ -9,6 +9,7 @@ import sys
 APPLICATION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = (sys.executable, "-I", *(["-S"] if sys.flags.no_site else []), os.path.join(APPLICATION, "bin/earlyboot"))
 PROFILES = os.path.join(APPLICATION, "earlyboot/profiles")
+PROFILE_NAMES = ("ec2", "vmware", "metal")
 TEMPLATES = os.path.join(APPLICATION, "earlyboot/render/templates")
 
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from earlyboot.config.options import Options
-from earlyboot.config.paths import PROFILES
+from earlyboot.config.paths import PROFILE_NAMES, PROFILES
 from hostkit.errors import Fault, OperatorError, Where
-
-NAMES = ("ec2", "vmware", "metal")
 
 
 class FileSpec(NamedTuple):
@@ -53,8 +51,8 @@ def name_of(options: Options) -> str:
 
 def load(name: str) -> Profile:
     """Reads a profile that came with the program. `OperatorError` for a name that is none."""
-    if name not in NAMES:
-        fix = f"use one of {', '.join(NAMES)}"
+    if name not in PROFILE_NAMES:
+        fix = f"use one of {', '.join(PROFILE_NAMES)}"
         raise OperatorError(Fault("unknown-profile", f"there is no profile '{name}'", Where(), fix))
     own = _read(f"{name}.toml")
     shared = _read("files.toml")

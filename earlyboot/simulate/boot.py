@@ -56,8 +56,9 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
     """Boots the root once; `on_event` sees each step as it happens."""
     with ExitStack() as peers:
         imds = peers.enter_context(Imds(user_data)) if platform == "ec2" else None
-        prepare(paths, platform, imds.endpoint if imds else None)
-        if imds is None and not store_exists(paths):
+        configured = _configured_before(paths)
+        prepare(paths, platform, imds.endpoint if imds else None, configured=configured)
+        if imds is None and not configured:
             files.write(paths.inside(LOCAL_USER_DATA), user_data, 0o600)
         activation = peers.enter_context(Activation(paths))
         log = peers.enter_context(tempfile.TemporaryFile())
@@ -78,11 +79,14 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
         )
 
 
-def store_exists(paths: Paths) -> bool:
+def _configured_before(paths: Paths) -> bool:
     reader = store.open_for_reading(paths.store)
-    if reader:
+    if reader is None:
+        return False
+    try:
+        return bool(reader.phases())
+    finally:
         reader.close()
-    return reader is not None
 
 
 def _take(event: Event, steps: list[Event], on_event: Callable[[Event], None]) -> None:

@@ -23,6 +23,8 @@ class Imds:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two writes: with Nagle's algorithm the second waits 40 ms for a delayed acknowledgement.
+            disable_nagle_algorithm = True
 
             def do_PUT(self) -> None:
                 outer.requests.append(f"PUT {self.path}")

@@ -11,8 +11,11 @@ from earlyboot.config.profile import load
 from hostkit import files
 
 
-def prepare(paths: Paths, platform: str, endpoint: str | None) -> None:
-    """Makes what is missing and keeps what is there, so that a second run is the same machine's second boot."""
+def prepare(paths: Paths, platform: str, endpoint: str | None, *, configured: bool) -> None:
+    """Makes what is missing and keeps what is there, so that a second run is the same machine's second boot.
+
+    `configured` is whether the root has been through a first boot already.
+    """
     files.make_folder(paths.root)
     _write_once(paths.inside("/etc/machine-id"), secrets.token_hex(16) + "\n")
     _write_once(paths.inside("/etc/os-release"), 'ID=simulated\nPRETTY_NAME="a simulated image"\n')
@@ -20,14 +23,19 @@ def prepare(paths: Paths, platform: str, endpoint: str | None) -> None:
     for spec in load(platform).files:
         if spec.consumer is not None:
             files.make_folder(paths.inside(spec.consumer))
-    # The peer's port is another with every run.
+    # The peer's port is another with every run, which only matters to a boot that will ask it.
+    if not configured:
+        _write_options(paths, platform, endpoint)
+    # /run is empty after a boot.
+    shutil.rmtree(paths.run, ignore_errors=True)
+    files.make_folder(paths.run)
+
+
+def _write_options(paths: Paths, platform: str, endpoint: str | None) -> None:
     lines = [f'platform = "{platform}"']
     if endpoint is not None:
         lines += ["[providers.ec2-imds]", f'endpoint = "{endpoint}"', "deadline = 10"]
     files.write(paths.options, ("\n".join(lines) + "\n").encode(), 0o644)
-    # /run is empty after a boot.
-    shutil.rmtree(paths.run, ignore_errors=True)
-    files.make_folder(paths.run)
 
 
 def _write_once(path: str, text: str) -> None:

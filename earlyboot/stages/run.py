@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 from earlyboot.config.paths import Paths
 from earlyboot.stages import status as statuses
@@ -34,6 +33,8 @@ def run_stage(stage: str, paths: Paths, report: Reporter) -> int:
         print(error, file=sys.stderr)
         exit_status, faults = error.exit_status, error.faults
     except Exception as error:  # noqa: BLE001 - the status must say that it failed; the traceback is kept
+        import traceback
+
         traceback.print_exc()
         exit_status = 1
         what = f"earlyboot has a bug: {type(error).__name__}"

@@ -6,14 +6,13 @@ any moment leaves either nothing or something to be applied again.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from earlyboot.config.paths import Paths
 from earlyboot.stages.state import State, read_state
 from earlyboot.stages.timeline import Timeline
-from hostkit.errors import EarlybootError, Fault, OperatorError, SourceError, Where
+from hostkit.errors import Fault, OperatorError, SourceError, Where
 
 if TYPE_CHECKING:
     from earlyboot.api.client import Client
@@ -42,7 +41,9 @@ def run(paths: Paths, timeline: Timeline, status: Status) -> None:
 
 
 def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) -> None:
-    opening = _Opening(paths)
+    from earlyboot.stages.opening import Opening
+
+    opening = Opening(paths)
     opening.start()
     with timeline.step("configuration") as step:
         from earlyboot.config import options as choices
@@ -67,36 +68,6 @@ def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) 
         _apply(client, timeline, status)
     finally:
         client.close()
-
-
-class _Opening(threading.Thread):
-    """Opens the API's socket and an empty transaction, so that the server starts while the sources are read."""
-
-    def __init__(self, paths: Paths) -> None:
-        super().__init__(daemon=True)
-        self._paths = paths
-        self._client: Client | None = None
-        self._error: EarlybootError | None = None
-
-    def run(self) -> None:
-        from earlyboot.api.client import Client
-        from earlyboot.api.contract import LAUNCH_TX
-
-        client = Client(self._paths.socket)
-        try:
-            # What an interrupted boot left pending must not be committed with what this one reads.
-            client.call("delete_tx", tx=LAUNCH_TX)
-            self._client = client
-        except EarlybootError as error:
-            client.close()
-            self._error = error
-
-    def client(self) -> Client:
-        self.join()
-        if self._client is None:
-            fault = Fault("api-unreachable", "the API did not answer", Where(self._paths.socket), "look at its log")
-            raise self._error or EarlybootError(fault)
-        return self._client
 
 
 def _push(client: Client, gathered: Gathered, timeline: Timeline) -> None:
