@@ -23,17 +23,15 @@ import errno
 # opened, where requests hides its own, so that nothing can shut it down at the deadline.
 import http.client
 import io
-import os
 import select
 import socket
-import threading
-import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from hostkit.deadline import Deadline
+from hostkit.dial import Address, Watchdog, connect, tls_socket
 
 CONNECT_TIMEOUT_S = 2.0
 TRY_TIMEOUT_S = 10.0
@@ -41,9 +39,6 @@ HEAD_LIMIT_BYTES = 64 * 1024
 HEADER_LIMIT = 64  # http.client has one of its own at 100, without a class for it
 
 _PIECE_BYTES = 64 * 1024
-_UNIX_PATH_BYTES = 107  # unix(7): sun_path holds 108 bytes, one of them the NUL
-
-_Address: TypeAlias = tuple[int, tuple[object, ...] | str]
 
 
 class HttpError(Exception):
@@ -196,7 +191,7 @@ class Connection:
         if deadline.expired:
             raise DeadlineReachedError("the time is over")
         this_try = Deadline(deadline.bounded(self._try_timeout_s))
-        watchdog = _Watchdog(this_try)
+        watchdog = Watchdog(this_try)
         try:
             with watchdog:
                 if self._http is None or self._is_stale():
@@ -213,6 +208,8 @@ class Connection:
                 if deadline.expired:
                     raise DeadlineReachedError("the time is over") from error
                 raise TryTimeoutError("no answer in time") from error
+            if isinstance(error, HttpError):
+                raise
             raise _as_http_error(error) from error
         except BaseException:
             self.close()
@@ -246,33 +243,32 @@ class Connection:
         poll.register(self._handle, select.POLLIN)
         return bool(poll.poll(0))
 
-    def _open(self, watchdog: _Watchdog, this_try: Deadline) -> None:
+    def _open(self, watchdog: Watchdog, this_try: Deadline) -> None:
         sock = self._connected(watchdog, this_try)
         try:
             if self._tls:
-                sock = _tls_socket(sock, self._host)
+                sock = tls_socket(sock, self._host)
         except BaseException:
             sock.close()
             raise
-        # Always the plain class, and never its connect(): it would read no proxy, but open a socket of its own.
         self._http = http.client.HTTPConnection(self._host, self._port)
-        self._http.auto_open = 0
+        self._http.auto_open = 0  # it would open a socket that no watchdog guards
         self._http.response_class = _BoundedResponse
         self._http.sock = sock
 
-    def _connected(self, watchdog: _Watchdog, this_try: Deadline) -> socket.socket:
+    def _connected(self, watchdog: Watchdog, this_try: Deadline) -> socket.socket:
         if self._unix_path is not None:
-            addresses: list[_Address] = [(socket.AF_UNIX, self._unix_path)]
+            known: list[Address] = [(socket.AF_UNIX, self._unix_path)]
         else:
-            addresses = _addresses(self._host, self._port, this_try)
+            known = addresses(self._host, self._port, this_try)
         failure: Exception = ResolveError("the name of the host has no address")
-        for family, address in addresses:
+        for family, address in known:
             sock = socket.socket(family, socket.SOCK_STREAM)
             # A second descriptor of the same connection, for the watchdog: it stays valid whoever closes the first.
             handle = sock.dup()
             try:
                 watchdog.guard(handle)
-                _connect(sock, address, Deadline(this_try.bounded(self._connect_timeout_s)))
+                connect(sock, address, Deadline(this_try.bounded(self._connect_timeout_s)))
             except OSError as error:
                 sock.close()
                 handle.close()
@@ -281,36 +277,6 @@ class Connection:
                 self._handle = handle
                 return sock
         raise failure
-
-
-class _Watchdog:
-    """Shuts a socket down when the time is over: time-outs of single reads let a peer drip byte by byte for ever."""
-
-    def __init__(self, this_try: Deadline) -> None:
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(this_try.remaining(), self._bite)
-        self._timer.daemon = True
-        self._guarded: socket.socket | None = None
-        self.bitten = False
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._timer.cancel()
-        self._timer.join()  # so that it cannot bite the next request
-
-    def guard(self, handle: socket.socket) -> None:
-        with self._lock:
-            self._guarded = handle
-            if self.bitten:
-                _shut_down(handle)
-
-    def _bite(self) -> None:
-        with self._lock:
-            self.bitten = True
-            if self._guarded is not None:
-                _shut_down(self._guarded)
 
 
 class _BoundedResponse(http.client.HTTPResponse):
@@ -426,81 +392,8 @@ def _take(source: io.BufferedReader, size: int) -> bytes:
     return bytes(data)
 
 
-def _addresses(host: str, port: int, this_try: Deadline) -> list[_Address]:
-    """Where `host` is. Only a name is looked up, and in a thread: nothing else can end a resolver that hangs."""
-
-    def look_up(flags: int) -> list[_Address]:
-        # As bytes: for a str Python imports the tables of internationalised names.
-        found = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM, flags=flags)
-        return [(family, address) for family, _, _, _, address in found]
-
-    def answer() -> None:
-        try:
-            answers.append(look_up(0))
-        except OSError:
-            answers.append([])
-
-    answers: list[list[_Address]] = []
-    try:
-        return look_up(socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        thread = threading.Thread(target=answer, daemon=True)
-    thread.start()
-    thread.join(this_try.remaining())
-    if not answers:
-        raise TimeoutError
-    return answers[0]
-
-
-def _connect(sock: socket.socket, address: tuple[object, ...] | str, limit: Deadline) -> None:
-    sock.settimeout(max(limit.remaining(), 0.001))  # zero would mean: do not wait at all
-    if isinstance(address, str):
-        _connect_unix(sock, address, limit)
-    else:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect(address)
-    sock.settimeout(None)
-
-
-def _connect_unix(sock: socket.socket, path: str, limit: Deadline) -> None:
-    folder, name = os.path.split(path)
-    folder_fd = None
-    try:
-        if len(os.fsencode(path)) > _UNIX_PATH_BYTES:
-            folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            path = f"/proc/self/fd/{folder_fd}/{name}"
-        while True:
-            try:
-                return sock.connect(path)
-            except BlockingIOError:
-                # A full queue of waiting connections: a Unix socket does not wait for room by itself.
-                if limit.expired:
-                    raise TimeoutError from None
-                time.sleep(0.01)
-    finally:
-        if folder_fd is not None:
-            os.close(folder_fd)
-
-
-def _tls_socket(sock: socket.socket, host: str) -> socket.socket:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context.wrap_socket(sock, server_hostname=host, suppress_ragged_eofs=False)
-
-
-def _shut_down(handle: socket.socket) -> None:
-    try:
-        handle.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # not connected any more
-
-
 def _as_http_error(error: Exception) -> HttpError:
     match error:
-        case HttpError():
-            return error
         case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ENETDOWN | errno.EADDRNOTAVAIL):
             return NoRouteError("there is no route to the host")
         case ConnectionRefusedError() | FileNotFoundError():

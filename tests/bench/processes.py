@@ -14,22 +14,30 @@ _SAMPLE_S = 0.002
 
 
 class Cost(NamedTuple):
-    """Seconds, and mebibytes by the command line's telling part; CPU is that of every process that has ended."""
+    """Seconds; CPU is that of every process that has ended."""
 
     wall_s: float
     cpu_s: float
-    peaks_mib: dict[str, float]
 
 
 def measure(work: Callable[[], None], settle: Callable[[], None] = lambda: None) -> Cost:
     """Runs `work` and measures all that it starts; `settle` ends what outlives it before the CPU time is read."""
     before = _children_cpu_s()
-    with _Sampler() as sampler:
-        began = time.perf_counter()
-        work()
-        wall_s = time.perf_counter() - began
+    began = time.perf_counter()
+    work()
+    wall_s = time.perf_counter() - began
     settle()
-    return Cost(wall_s, _children_cpu_s() - before, sampler.peaks_mib)
+    return Cost(wall_s, _children_cpu_s() - before)
+
+
+def peaks_mib(work: Callable[[], None]) -> dict[str, float]:
+    """The peak memory of each process that `work` starts, by the telling part of its command line.
+
+    A run of its own: the looking itself takes a good part of a core.
+    """
+    with _Sampler() as sampler:
+        work()
+    return sampler.peaks_mib
 
 
 def _children_cpu_s() -> float:
