@@ -31,7 +31,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from hostkit.deadline import Deadline
-from hostkit.dial import Address, Watchdog, connect, tls_socket
+from hostkit.dial import Address, Watchdog, addresses, connect, tls_socket
 
 CONNECT_TIMEOUT_S = 2.0
 TRY_TIMEOUT_S = 10.0
