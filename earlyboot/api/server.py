@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -217,6 +218,8 @@ def serve(service: Service, path: str, idle_timeout_s: float | None) -> None:
     server = Server(service, listener, idle_timeout_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
+    # Requests that wait for one of the threads are no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     systemd.notify("READY=1")
     server.run()
     systemd.notify("STOPPING=1")

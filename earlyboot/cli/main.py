@@ -26,9 +26,13 @@ def run(program: str = "earlyboot") -> None:
 def main(program: str, argv: Sequence[str]) -> int:
     """Runs one command line and returns its exit status; a bug keeps its traceback and ends with 1."""
     try:
-        if program == "earlyboot" and list(argv[:1]) == ["stage"] and len(argv) == 2:
+        if program == "earlyboot":
             # What the units call at every boot: the general parser would cost it 9 ms.
-            return _stage(argv[1])
+            match argv:
+                case ["stage", name]:
+                    return _stage(name, "/")
+                case ["--root", root, "stage", name]:
+                    return _stage(name, root)
         from earlyboot.cli import arguments
 
         return arguments.run(program, argv)
@@ -37,7 +41,7 @@ def main(program: str, argv: Sequence[str]) -> int:
         return error.exit_status
 
 
-def _stage(name: str) -> int:
+def _stage(name: str, root: str) -> int:
     from earlyboot.config.paths import Paths
     from earlyboot.stages.run import STAGES, run_stage
     from earlyboot.stages.timeline import report_text
@@ -46,4 +50,4 @@ def _stage(name: str) -> int:
         from earlyboot.cli import arguments
 
         return arguments.run("earlyboot", ["stage", name])
-    return run_stage(name, Paths(), report_text)
+    return run_stage(name, Paths(root), report_text)

@@ -35,9 +35,10 @@ class Progress:
             return
         duration_s = event["duration_s"]
         assert isinstance(duration_s, float)
-        mark = "✗" if event["event"] == "failed" else "✓"
+        failed = event["event"] == "failed"
+        mark = ("✗" if failed else "✓") if self._live else ("failed" if failed else "ok    ")
         detail = f"  {printable(str(event['detail']))}" if event["detail"] else ""
-        self.line(f"{mark} {name:<26} {duration_s * 1000:7.1f} ms{detail}")
+        self.line(f"{mark} {name:<33}{duration_s * 1000:7.1f} ms{detail}")
 
     def line(self, text: str) -> None:
         """A line of its own, above the live one."""
