@@ -76,7 +76,7 @@ def write_all(new: Iterable[NewFile]) -> None:
             prepared.pop(0)
     finally:
         for temporary, _ in prepared:
-            remove(temporary)
+            _discard(temporary)
     for folder in sorted({os.path.dirname(file.path) for file in new}):
         sync_folder(folder)
 
@@ -90,7 +90,12 @@ def _rename(temporary: str, path: str) -> None:
 
 def write_volatile(path: str, data: bytes, mode: int = 0o644) -> None:
     """Replaces a file in /run at once for readers; nothing there outlives a power cut, so nothing is synced."""
-    _rename(_write_temporary(NewFile(path, data, mode), durable=False), path)
+    temporary = _write_temporary(NewFile(path, data, mode), durable=False)
+    try:
+        _rename(temporary, path)
+    except HostError:
+        _discard(temporary)
+        raise
 
 
 def _write_temporary(file: NewFile, *, durable: bool = True) -> str:
@@ -99,7 +104,8 @@ def _write_temporary(file: NewFile, *, durable: bool = True) -> str:
     temporary = os.path.join(folder, f".{name}.earlyboot-new")
     try:
         make_folder(folder)
-        remove(temporary)
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             view = memoryview(file.data)
@@ -111,9 +117,17 @@ def _write_temporary(file: NewFile, *, durable: bool = True) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        remove(temporary)
+        _discard(temporary)
         raise refused("cannot be written", file.path, error) from None
     return temporary
+
+
+def _discard(temporary: str) -> None:
+    """Takes a temporary file away after a failure, which is the one to be reported whatever happens here."""
+    try:
+        os.unlink(temporary)
+    except OSError:
+        pass
 
 
 def make_folder(path: str, mode: int = 0o755) -> None:

@@ -8,6 +8,7 @@ from hostkit import files
 from hostkit.errors import HostError
 
 _LIMIT_BYTES = 64 << 10
+_HEX = frozenset("0123456789abcdef")
 
 # What firmware holds where nobody wrote a UUID: one value on thousands of machines.
 _JUNK_UUIDS = frozenset(
@@ -47,7 +48,7 @@ def dmi_uuid(text: str) -> str | None:
     orders of one UUID give the same answer here.
     """
     digits = text.strip().replace("-", "").lower()
-    if len(digits) != 32 or any(digit not in "0123456789abcdef" for digit in digits):
+    if len(digits) != 32 or not _HEX.issuperset(digits):
         return None
     pairs = [digits[place : place + 2] for place in range(0, 32, 2)]
     swapped = "".join(pairs[3::-1] + pairs[5:3:-1] + pairs[7:5:-1] + pairs[8:])
@@ -59,7 +60,8 @@ def dmi_uuid(text: str) -> str | None:
 def _machine_id(root: str) -> str | None:
     path = os.path.join(root, "etc/machine-id")
     text = _read(path).strip()
-    if len(text) != 32 or text == "uninitialized":
+    # machine-id(5): "uninitialized" before the first boot; all zeros is no id.
+    if len(text) != 32 or not _HEX.issuperset(text) or text == "0" * 32:
         return None
     # On a read-only /etc systemd mounts a transient id over the file: it changes with every boot.
     if os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev:
@@ -82,8 +84,23 @@ def os_release(root: str = "/") -> dict[str, str]:
     for line in text.splitlines():
         name, equals, value = line.strip().partition("=")
         if equals and not name.startswith("#"):
-            fields[name] = value.strip("\"'")
+            fields[name] = _unquoted(value)
     return fields
+
+
+def _unquoted(value: str) -> str:
+    """A value of os-release(5), whose quoting is the shell's."""
+    quote = value[:1]
+    if quote not in ("'", '"') or len(value) < 2 or value[-1] != quote:
+        return value
+    inner = value[1:-1]
+    if quote == '"':
+        # The backslash last of all, by way of a character that no line holds.
+        inner = inner.replace("\\\\", "\n")
+        for char in '"$`':
+            inner = inner.replace(f"\\{char}", char)
+        inner = inner.replace("\n", "\\")
+    return inner
 
 
 def _read(path: str) -> str:

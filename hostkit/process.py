@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import signal
@@ -37,8 +38,16 @@ class Completed(NamedTuple):
         if self.cut_off:
             return self.cut_off
         if self.status < 0:
-            return f"killed by {signal.Signals(-self.status).name}"
+            return f"killed by {_signal_name(-self.status)}"
         return f"exit status {self.status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # Of the real-time signals only the first and the last have a name.
+        return f"signal {number}"
 
 
 class _Running:
@@ -58,7 +67,12 @@ class _Running:
             env=command.environment,
             start_new_session=True,
         )
-        self.pidfd = os.pidfd_open(self.process.pid)
+        try:
+            self.pidfd = os.pidfd_open(self.process.pid)
+        except OSError:
+            self.kill("it cannot be watched")
+            with self.process:  # closes its pipes and waits for it
+                raise
 
     def pipes(self) -> list[tuple[int, str]]:
         assert self.process.stdout is not None
@@ -83,17 +97,23 @@ class _Running:
             del kept[self.command.stdout_limit_bytes :]
 
     def finish(self) -> Completed:
-        status = self.process.wait()
+        # Before the child is waited for: until then its process group, which `take` may kill, is nobody else's.
         for descriptor, name in self.pipes():
-            # A grandchild may keep a pipe open: take what is there and wait for nobody.
-            os.set_blocking(descriptor, False)
-            try:
-                while data := os.read(descriptor, 1 << 16):
-                    self.take(name, data)
-            except BlockingIOError:
-                pass
+            self._drain(descriptor, name)
+        status = self.process.wait()
         self.close()
         return Completed(status, bytes(self.output["stdout"]), bytes(self.output["stderr"]), self.cut_off)
+
+    def _drain(self, descriptor: int, name: str) -> None:
+        """Takes what a pipe holds, and waits for nobody: a grandchild may keep it open, or keep writing into it."""
+        os.set_blocking(descriptor, False)
+        left_bytes = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+        try:
+            while left_bytes > 0 and (data := os.read(descriptor, left_bytes)):
+                left_bytes -= len(data)
+                self.take(name, data)
+        except BlockingIOError:
+            pass
 
     def close(self) -> None:
         os.close(self.pidfd)

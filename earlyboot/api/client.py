@@ -13,6 +13,7 @@ from hostkit.deadline import Deadline
 from hostkit.errors import ApiError, Fault, Where
 
 _ANSWER_LIMIT_BYTES = 16 << 20
+_APPLY_DEADLINE_S = 240.0
 
 
 class RefusedError(ApiError):
@@ -25,9 +26,9 @@ class RefusedError(ApiError):
 
 
 class Client:
-    """One connection to the API's socket. `deadline_s` bounds each call, an apply's included."""
+    """One connection to the API's socket. `deadline_s` bounds each call; an apply, which waits for services, has its own."""
 
-    def __init__(self, socket_path: str, deadline_s: float = 300.0) -> None:
+    def __init__(self, socket_path: str, deadline_s: float = 60.0) -> None:
         self._socket_path = socket_path
         self._deadline_s = deadline_s
         self._connection = http.Connection(
@@ -35,7 +36,7 @@ class Client:
             deadline=Deadline(24 * 3600),
             limit_bytes=_ANSWER_LIMIT_BYTES,
             connect_timeout_s=deadline_s,
-            try_timeout_s=deadline_s,
+            try_timeout_s=_APPLY_DEADLINE_S,
         )
 
     def __enter__(self) -> Client:
@@ -51,16 +52,21 @@ class Client:
         """Calls an endpoint of the contract. `RefusedError` where it refuses, `ApiError` where nobody answers."""
         endpoint = BY_NAME[name]
         path = endpoint.path + _query(endpoint, parameters)
-        status, answer = self.raw(endpoint.method, path, None if body is None else json.dumps(body).encode())
+        deadline_s = _APPLY_DEADLINE_S if "apply" in name else self._deadline_s
+        status, answer = self.raw(
+            endpoint.method, path, None if body is None else json.dumps(body).encode(), deadline_s=deadline_s
+        )
         if status == endpoint.success:
             return json.loads(answer) if answer else None
         raise _refusal(status, answer)
 
-    def raw(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def raw(
+        self, method: str, path: str, body: bytes | None = None, *, deadline_s: float = _APPLY_DEADLINE_S
+    ) -> tuple[int, bytes]:
         """Status and body of the answer to any request."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            response = self._connection.request(method, path, headers, body, deadline=Deadline(self._deadline_s))
+            response = self._connection.request(method, path, headers, body, deadline=Deadline(deadline_s))
         except http.HttpError as error:
             raise self._unreachable(error) from None
         return response.status, response.body

@@ -37,21 +37,32 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class Application:
-    """The WSGI side: finds the endpoint, checks its parameters, turns refusals into problems."""
+    """The WSGI side: finds the endpoint, checks its parameters, turns refusals into problems.
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    `open_service` is tried again with every request until it succeeds: a host that cannot run the service, such as one
+    whose disk is read-only, says so in every answer instead of in a server that dies and is started without end.
+    """
+
+    def __init__(self, open_service: Callable[[], Service]) -> None:
+        self._open_service = open_service
+        self._service: Service | None = None
+        self._opening = threading.Lock()
         self._warm = threading.Lock()
+
+    def close(self) -> None:
+        if self._service is not None:
+            self._service.close()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
             endpoint = _endpoint(environ)
             query = _query(environ, endpoint)
+            service = self._opened()
             if endpoint.method in _WRITES and self._warm.acquire(blocking=False):
                 # Once, and beside the work: what was just opened will be committed and applied.
-                threading.Thread(target=self._service.warm_up, daemon=True).start()
+                threading.Thread(target=service.warm_up, daemon=True).start()
             body = parse_body(environ["wsgi.input"].read(BODY_LIMIT_BYTES)) if endpoint.has_body else None
-            answer = getattr(self._service, endpoint.name)(query, _peer(environ), body)
+            answer = getattr(service, endpoint.name)(query, _peer(environ), body)
         except Problem as refusal:
             return _respond(start_response, refusal.status, refusal.json(), PROBLEM)
         except EarlybootError as error:
@@ -62,6 +73,16 @@ class Application:
             fault = Fault("bug", "earlyboot has a bug; its log has the traceback", Where(), "report it with the log")
             return _respond(start_response, 500, Problem(500, fault).json(), PROBLEM)
         return _respond(start_response, endpoint.success, answer, "application/json")
+
+    def _opened(self) -> Service:
+        with self._opening:
+            if self._service is None:
+                try:
+                    self._service = self._open_service()
+                except EarlybootError as error:
+                    # Whatever it is, it is not the client's doing.
+                    raise Problem(500, *error.faults) from None
+            return self._service
 
 
 def _respond(start_response: StartResponse, status: int, answer: object, content_type: str) -> Iterable[bytes]:
@@ -151,14 +172,14 @@ class _Server(UnixWSGIServer):  # type: ignore[misc]
 class Server:
     """The loop around one listening socket."""
 
-    def __init__(self, service: Service, listener: socket.socket, idle_timeout_s: float | None) -> None:
+    def __init__(self, application: Application, listener: socket.socket, idle_timeout_s: float | None) -> None:
         self._map: dict[int, Any] = {}
         self._idle_timeout_s = idle_timeout_s
         self._dispatcher = ThreadedTaskDispatcher()
         self._dispatcher.set_thread_count(_THREADS)
         self._stopping = False
         self._server = _Server(
-            Application(service),
+            application,
             map=self._map,
             _sock=listener,
             dispatcher=self._dispatcher,
@@ -211,11 +232,12 @@ class Server:
         wasyncore.close_all(self._map)
 
 
-def serve(service: Service, path: str, idle_timeout_s: float | None) -> None:
+def serve(open_service: Callable[[], Service], path: str, idle_timeout_s: float | None) -> None:
     """Serves on the socket that systemd handed over, else on one of its own at `path`, until idle or SIGTERM."""
     handed = systemd.listen_sockets()
     listener = handed[0] if handed else listen(path)
-    server = Server(service, listener, idle_timeout_s)
+    application = Application(open_service)
+    server = Server(application, listener, idle_timeout_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     # Requests that wait for one of the threads are no news.
@@ -223,6 +245,7 @@ def serve(service: Service, path: str, idle_timeout_s: float | None) -> None:
     systemd.notify("READY=1")
     server.run()
     systemd.notify("STOPPING=1")
+    application.close()
     if not handed:
         files.remove(path)
 

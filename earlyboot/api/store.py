@@ -120,7 +120,10 @@ class Store(Reader):
         files.make_folder(os.path.dirname(path), 0o700)
         if not os.path.exists(path):
             # SQLite would make it with the umask's mode; it must never have been readable by others.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            try:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            except OSError as error:
+                raise files.refused("cannot be made", path, error) from None
             files.sync_folder(os.path.dirname(path))
         super().__init__(path, writable=True)
         with _damage_named(path):

@@ -24,6 +24,8 @@ def run() -> None:
 
 def get(arguments: argparse.Namespace, paths: Paths) -> int:
     """Prints one JSON document: what each prefix names, merged."""
+    if len(arguments.prefix) > 1 and any(prefix.startswith("/") for prefix in arguments.prefix):
+        raise OperatorError(Fault("usage", "a path is not merged with anything", Where(), "give one path alone"))
     answer: dict[str, object] = {}
     with _client(arguments, paths) as client:
         for prefix in arguments.prefix or ("settings.", "os."):
@@ -70,10 +72,11 @@ def set_settings(arguments: argparse.Namespace, paths: Paths) -> int:
 
 def _from_pairs(pairs: list[str]) -> dict[str, object]:
     settings: dict[str, object] = {}
-    for pair in pairs:
+    for number, pair in enumerate(pairs, start=1):
         key, equals, text = pair.partition("=")
         if not equals:
-            raise OperatorError(Fault("usage", f"'{pair}' is no KEY=VALUE", Where(), "write motd=hello"))
+            # Not its text: it may be a value that lost its key, and a secret one.
+            raise OperatorError(Fault("usage", f"argument {number} is no KEY=VALUE", Where(), "write motd=hello"))
         try:
             path = parse_key(key)
         except ValueError as error:
@@ -85,6 +88,8 @@ def _from_pairs(pairs: list[str]) -> dict[str, object]:
             if not isinstance(inner, dict):
                 raise OperatorError(Fault("usage", f"'{key}' lies below a key that has a value", Where(), "give one"))
             table = inner
+        if isinstance(table.get(path[-1]), dict):
+            raise OperatorError(Fault("usage", f"'{key}' lies above a key that has a value", Where(), "give one"))
         table[path[-1]] = _value(path, text)
     return settings
 

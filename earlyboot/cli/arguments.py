@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from earlyboot.config.paths import PROFILE_NAMES, Paths
-from hostkit.errors import EarlybootError
+from hostkit.errors import EarlybootError, Fault, OperatorError, Where
 
 VERSION = "0.1.0"
 
@@ -34,8 +35,15 @@ def run(program: str, argv: Sequence[str]) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Faults of a command line in the form of all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OperatorError(Fault("usage", message, Where(), f"see: {self.prog} --help"))
+
+
 def earlyboot_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="earlyboot",
         description="Turns a freshly booted image into the machine that its operator described.",
         allow_abbrev=False,
@@ -88,7 +96,7 @@ def earlyboot_parser() -> argparse.ArgumentParser:
 
 
 def apiclient_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="apiclient", description="Reads and changes the settings of this machine.", allow_abbrev=False
     )
     parser.add_argument("-s", "--socket-path", metavar="SOCKET", help="the API's socket")
@@ -125,7 +133,10 @@ def _format(verb: argparse.ArgumentParser, meaning: str = "for people or for pro
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError("seconds are more than 0 and at most 86400")
+        raise argparse.ArgumentTypeError("seconds are a number, more than 0 and at most 86400")
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -32,8 +33,8 @@ def read_all(uris: Sequence[str]) -> list[Source]:
 
 
 def _read(uri: str) -> Source:
-    name = "standard input" if uri == "-" else uri
-    text = decode(_bytes(uri), name, LIMIT_BYTES)
+    name = _name(uri)
+    text = decode(_bytes(uri, name), name, LIMIT_BYTES)
     if text is None:
         raise OperatorError(Fault("no-data", "the document is empty", Where(name), "give a [settings] table"))
     limits = toml.LIMITS._replace(size_bytes=LIMIT_BYTES)
@@ -48,11 +49,22 @@ def _read(uri: str) -> Source:
     return Source(name, name, settings, text)
 
 
-def _bytes(uri: str) -> bytes:
+def _name(uri: str) -> str:
+    """What errors and the record call a document: a URL without its user and its query, which may be credentials."""
+    if uri == "-":
+        return "standard input"
+    if not uri.startswith(("http://", "https://")):
+        return uri
+    scheme, _, rest = uri.partition("://")
+    address, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{address.rpartition('@')[2]}{slash}{path}"
+
+
+def _bytes(uri: str, name: str) -> bytes:
     if uri == "-":
         return files.read_descriptor(sys.stdin.fileno(), "standard input", LIMIT_BYTES)
     if uri.startswith(("http://", "https://")):
-        return _fetch(uri)
+        return _fetch(uri, name)
     path = uri.removeprefix("file://")
     data = files.read(path, LIMIT_BYTES)
     if data is None:
@@ -60,13 +72,13 @@ def _bytes(uri: str) -> bytes:
     return data
 
 
-def _fetch(uri: str) -> bytes:
+def _fetch(uri: str, name: str) -> bytes:
     from hostkit import http
 
     try:
         url = http.parse_url(uri)
     except ValueError as error:
-        raise OperatorError(Fault("bad-url", f"not a usable URL: {error}", Where(uri), "correct it")) from None
+        raise OperatorError(Fault("bad-url", f"not a usable URL: {error}", Where(name), "correct it")) from None
     deadline = Deadline(_DEADLINE_S)
     try:
         with http.Connection(
@@ -75,11 +87,11 @@ def _fetch(uri: str) -> bytes:
             response = connection.request("GET", url.path, {"Accept": "*/*"})
     except http.HttpError as error:
         fix = "check the URL and the network"
-        raise SourceError(Fault("fetch", f"the document cannot be fetched: {error}", Where(uri), fix)) from None
+        raise SourceError(Fault("fetch", f"the document cannot be fetched: {error}", Where(name), fix)) from None
     if response.status != 200:
         what = f"the server answered with status {response.status}"
         raise SourceError(
-            Fault("fetch", what, Where(uri), "give the URL of the document itself; redirects are not followed")
+            Fault("fetch", what, Where(name), "give the URL of the document itself; redirects are not followed")
         )
     return response.body
 
@@ -91,6 +103,9 @@ def parse_json(text: str, source: str) -> object:
     except json.JSONDecodeError as error:
         where = Where(source, error.lineno, error.colno)
         raise OperatorError(Fault("json-syntax", f"not JSON: {error.msg}", where, "correct the line")) from None
+    except ValueError:
+        what, fix = "not JSON: a number is too long", "write a shorter number"
+        raise OperatorError(Fault("json-syntax", what, Where(source), fix)) from None
     except RecursionError:
         fix = "flatten the document"
         raise OperatorError(Fault("too-deep", "tables and lists are nested too deeply", Where(source), fix)) from None

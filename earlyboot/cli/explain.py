@@ -52,8 +52,11 @@ def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, objec
             if is_secret(key):
                 value = _REDACTED
                 rows = [{**row, "value": None if row["value"] is None else _REDACTED} for row in rows]
-            # The last that set it won: sources are recorded in their order, generations in theirs.
-            found.append({"key": key, "value": value, "origin": rows[-1]["origin"], "set_by": rows})
+            # The last that set it won: sources are recorded in their order, generations in theirs. A default wins where
+            # the key was unset again.
+            won = len(rows) - 1 if key in live else 0
+            rows = [{**row, "won": place == won} for place, row in enumerate(rows)]
+            found.append({"key": key, "value": value, "origin": rows[won]["origin"], "set_by": rows})
         return found
     finally:
         if reader:
@@ -64,9 +67,9 @@ def _lines(explanation: dict[str, object]) -> list[str]:
     lines = [f"{explanation['key']} = {_text(explanation['value'])}"]
     rows = explanation["set_by"]
     assert isinstance(rows, list)
-    for place, row in enumerate(rows):
+    for row in rows:
         what = "unset" if row["value"] is None else _text(row["value"])
-        won = "  <- won" if place == len(rows) - 1 else ""
+        won = "  <- won" if row["won"] else ""
         lines.append(f"  generation {row['generation']}  {row['origin']}: {what}{won}")
     return lines
 

@@ -11,13 +11,16 @@ from hostkit.errors import EarlybootError
 
 def run(program: str = "earlyboot") -> None:
     """The program: runs and exits with the status that the command line promises."""
+    status: int | str | None = 0
     try:
-        status = main(program, sys.argv[1:])
+        try:
+            status = main(program, sys.argv[1:])
+        except SystemExit as end:  # argparse, after its help
+            status = end.code
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output went away, as `head` does. Python must not try to flush into it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)

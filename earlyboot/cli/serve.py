@@ -11,10 +11,9 @@ from earlyboot.config.paths import Paths
 
 
 def serve(arguments: argparse.Namespace, paths: Paths) -> int:
-    name = arguments.profile or profile.name_of(options.load(paths))
-    service = Service(paths, name, overridden=arguments.profile is not None)
-    try:
-        serve_until_idle(service, arguments.socket or paths.socket, arguments.idle_timeout)
-    finally:
-        service.close()
+    def open_service() -> Service:
+        name = arguments.profile or profile.name_of(options.load(paths))
+        return Service(paths, name, overridden=arguments.profile is not None)
+
+    serve_until_idle(open_service, arguments.socket or paths.socket, arguments.idle_timeout)
     return 0

@@ -11,8 +11,8 @@ from earlyboot.config.paths import Paths
 from earlyboot.model.check import check
 from earlyboot.stages.sources import Source, parse_user_data
 from hostkit import files, toml
-from hostkit.errors import EarlybootError, Fault, OperatorError, Where
-from providers.decode import decode
+from hostkit.errors import EarlybootError, Fault, HostError, OperatorError, Where
+from providers.decode import decode, too_large
 
 
 def validate(arguments: argparse.Namespace, paths: Paths) -> int:
@@ -39,7 +39,12 @@ def validate(arguments: argparse.Namespace, paths: Paths) -> int:
 
 
 def _validate_file(name: str, limits: toml.Limits, groups: frozenset[str] | None) -> list[Fault]:
-    raw = files.read(name, limits.size_bytes)
+    try:
+        raw = files.read(name, limits.size_bytes)
+    except HostError as error:
+        if error.faults[0].code == "too-large":
+            raise too_large(name, limits.size_bytes) from None
+        raise
     if raw is None:
         raise OperatorError(Fault("no-file", "there is no such file", Where(name), "give the path of a file"))
     text = decode(raw, name, limits.size_bytes)

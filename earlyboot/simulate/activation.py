@@ -19,8 +19,10 @@ _IDLE_TIMEOUT_S = 30
 class Activation:
     """Listens on the API's socket of a root, as `earlyboot-api.socket` does, and starts the service on demand."""
 
-    def __init__(self, paths: Paths, *, idle_timeout_s: float = _IDLE_TIMEOUT_S) -> None:
+    def __init__(self, paths: Paths, *, idle_timeout_s: float = _IDLE_TIMEOUT_S, log: int | None = None) -> None:
+        """`log` is an open file for what the service says; this process's stderr without one."""
         self._paths = paths
+        self._log = log
         self._idle_timeout_s = idle_timeout_s
         self._listener = listen(paths.socket)
         self._stop_read, self._stop_write = os.pipe()
@@ -66,7 +68,8 @@ class Activation:
             ],
             pass_fds=[self._listener.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=sys.stderr if self._log is None else self._log,
+            stderr=self._log,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ from earlyboot.simulate.imds import Imds
 from earlyboot.simulate.root import prepare
 from earlyboot.stages import status as statuses
 from earlyboot.stages.run import STAGES
+from earlyboot.stages.state import UNIDENTIFIED
 from earlyboot.stages.timeline import Event
-from hostkit import files
+from hostkit import files, machine
+from hostkit.errors import Fault, OperatorError, Where
 
 LOCAL_USER_DATA = "/var/lib/earlyboot/user-data.toml"
 
@@ -30,7 +33,8 @@ class Setting(NamedTuple):
 
 
 class Boot(NamedTuple):
-    """What a boot left behind. `settings` are redacted; `exit_statuses` are the stages'; `log` is their stderr."""
+    """What a boot left behind. `settings` are redacted; `exit_statuses` are the stages'; `log` is their stderr
+    and the server's."""
 
     verdict: statuses.Status
     stages: dict[str, statuses.Status]
@@ -44,8 +48,11 @@ class Boot(NamedTuple):
 
 @contextmanager
 def throwaway_root(path: str | None) -> Iterator[Paths]:
-    """The root at `path`, which is kept, or one that is gone afterwards."""
+    """The root at `path`, which is kept, or one that is gone afterwards. `OperatorError` for this machine's own."""
     if path is not None:
+        if os.path.realpath(path) == "/":
+            what = "a simulated boot would change this machine itself"
+            raise OperatorError(Fault("not-throwaway", what, Where(path), "give --root a folder of its own"))
         yield Paths(path)
         return
     with tempfile.TemporaryDirectory(prefix="earlyboot-") as made:
@@ -60,8 +67,8 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
         prepare(paths, platform, imds.endpoint if imds else None, configured=configured)
         if imds is None and not configured:
             files.write(paths.inside(LOCAL_USER_DATA), user_data, 0o600)
-        activation = peers.enter_context(Activation(paths))
         log = peers.enter_context(tempfile.TemporaryFile())
+        activation = peers.enter_context(Activation(paths, log=log.fileno()))
         steps: list[Event] = []
         exit_statuses = {}
         for stage in STAGES:
@@ -84,7 +91,7 @@ def _configured_before(paths: Paths) -> bool:
     if reader is None:
         return False
     try:
-        return bool(reader.phases())
+        return (machine.identity(paths.root) or UNIDENTIFIED) in reader.phases()
     finally:
         reader.close()
 

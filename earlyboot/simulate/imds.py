@@ -8,15 +8,18 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
+_GZIP_MAGIC = b"\x1f\x8b"
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = "X-aws-ec2-metadata-token"
 
 
 class Imds:
-    """Serves `user_data` gzipped, to whoever fetched a token first; 404 where there is none."""
+    """Serves `user_data`, gzipped if it is not yet, to whoever fetched a token first; 404 where there is none."""
 
     def __init__(self, user_data: bytes | None) -> None:
-        body = gzip.compress(user_data, mtime=0) if user_data is not None else None
+        body = user_data
+        if user_data is not None and not user_data.startswith(_GZIP_MAGIC):
+            body = gzip.compress(user_data, mtime=0)
         self._token = secrets.token_urlsafe(40)
         self.requests: list[str] = []
         outer = self

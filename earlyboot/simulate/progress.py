@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from earlyboot.stages.timeline import say
 from hostkit.errors import printable
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -45,8 +46,7 @@ class Progress:
         if self._quiet:
             return
         with self._lock:
-            sys.stderr.write(f"{_CLEAR if self._live else ''}{text}\n")
-            sys.stderr.flush()
+            say(f"{_CLEAR if self._live else ''}{text}")
 
     def close(self) -> None:
         self._closed.set()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 from earlyboot.config.paths import Paths
 from earlyboot.stages import status as statuses
-from earlyboot.stages.timeline import Timeline, now_s
+from earlyboot.stages.timeline import Timeline, now_s, say
 from hostkit.errors import EarlybootError, Fault, Where
 
 # What a stage is judged by, in the order of the boot: its status file and the result of its unit.
@@ -28,7 +27,7 @@ def run(paths: Paths, timeline: Timeline) -> int:
             with timeline.step("mark") as step:
                 step.detail = _mark_configured(paths)
         except EarlybootError as error:
-            print(error, file=sys.stderr)
+            say(str(error))
             # The next boot starts from the phase that was reached: nothing is lost, and nobody should miss it.
             reasons += error.faults
             exit_status = error.exit_status
@@ -50,7 +49,7 @@ def run(paths: Paths, timeline: Timeline) -> int:
             + [{"stage": "finish", "started_s": timeline.started_s, "finished_s": now_s(), "steps": timeline.steps}]
         },
     )
-    print(f"finish: {verdict}", file=sys.stderr)
+    say(f"finish: {verdict}")
     return exit_status
 
 
@@ -96,25 +95,13 @@ def _reasons(status: statuses.Status) -> Iterator[Fault]:
 
 
 def _mark_configured(paths: Paths) -> str:
-    from earlyboot.api import store
-    from earlyboot.stages.state import UNIDENTIFIED
-    from hostkit import machine
+    from earlyboot.stages.state import read_phase
 
-    identity = machine.identity(paths.root) or UNIDENTIFIED
-    reader = store.open_for_reading(paths.store)
-    phase = None
-    if reader is not None:
-        try:
-            phase = reader.phases().get(identity)
-        finally:
-            reader.close()
+    identity, phase = read_phase(paths)
     if phase == _FINAL_PHASE:
         return "configured before"
     from earlyboot.api.client import Client
 
-    client = Client(paths.socket)
-    try:
+    with Client(paths.socket) as client:
         client.call("patch_machine", identity=identity, phase=_FINAL_PHASE)
-    finally:
-        client.close()
     return "configured"

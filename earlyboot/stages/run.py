@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from earlyboot.config.paths import Paths
 from earlyboot.stages import status as statuses
-from earlyboot.stages.timeline import Reporter, Timeline, now_s
+from earlyboot.stages.timeline import Reporter, Timeline, now_s, say
 from hostkit.errors import EarlybootError, Fault, Where
 
 # In the order of the boot. The units of the same names call `earlyboot stage NAME`.
@@ -16,9 +14,7 @@ STAGES = ("settings", "finish")
 def run_stage(stage: str, paths: Paths, report: Reporter) -> int:
     """Runs a stage to its end and returns the exit status. Errors are on stderr and in the status file, bugs too."""
     if stage == "finish":
-        from earlyboot.stages import finish
-
-        return finish.run(paths, Timeline(stage, report))
+        return _finish(paths, Timeline(stage, report))
     timeline = Timeline(stage, report)
     status: statuses.Status = {}
     statuses.clear(paths, stage)
@@ -30,21 +26,38 @@ def run_stage(stage: str, paths: Paths, report: Reporter) -> int:
 
         settings.run(paths, timeline, status)
     except EarlybootError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         exit_status, faults = error.exit_status, error.faults
     except Exception as error:  # noqa: BLE001 - the status must say that it failed; the traceback is kept
-        import traceback
-
-        traceback.print_exc()
-        exit_status = 1
-        what = f"earlyboot has a bug: {type(error).__name__}"
-        faults = (Fault("bug", what, Where(), "report it with the log: journalctl -u earlyboot-settings"),)
+        exit_status, faults = 1, (_bug(stage, error),)
     status["faults"] = [fault.json() for fault in faults]
     status["exit_status"] = exit_status
     _write(paths, timeline, status, "failed" if faults else "finished")
     if faults and paths.is_machine:
         _go_to_emergency_if_strict(paths)
     return exit_status
+
+
+def _finish(paths: Paths, timeline: Timeline) -> int:
+    from earlyboot.stages import finish
+
+    try:
+        return finish.run(paths, timeline)
+    except EarlybootError:
+        raise
+    except Exception as error:  # noqa: BLE001 - without a verdict everybody who waits for one would wait in vain
+        fault = _bug("finish", error)
+        verdict = {"verdict": statuses.FAILED, "first_boot": None, "finished_s": now_s(), "faults": [fault.json()]}
+        statuses.write_verdict(paths, verdict, {"stages": []})
+        return 1
+
+
+def _bug(stage: str, error: Exception) -> Fault:
+    import traceback
+
+    say("".join(traceback.format_exception(error)).rstrip())
+    what = f"earlyboot has a bug: {type(error).__name__}"
+    return Fault("bug", what, Where(), f"report it with the log: journalctl -b -u earlyboot-{stage}")
 
 
 def _write(paths: Paths, timeline: Timeline, status: statuses.Status, outcome: str) -> None:
@@ -61,4 +74,4 @@ def _go_to_emergency_if_strict(paths: Paths) -> None:
         if options.load(paths).flag("strict") and systemd.has_system_bus():
             systemd.start_emergency()
     except EarlybootError as error:
-        print(error, file=sys.stderr)
+        say(str(error))

@@ -16,6 +16,8 @@ from hostkit.errors import Fault, OperatorError, SourceError, Where
 
 if TYPE_CHECKING:
     from earlyboot.api.client import Client
+    from earlyboot.config.options import Options
+    from earlyboot.config.profile import Profile
     from earlyboot.stages.sources import Gathered, Source
 
 Status = dict[str, object]
@@ -33,6 +35,8 @@ def run(paths: Paths, timeline: Timeline, status: Status) -> None:
     elif state.repair is not None:
         from earlyboot.api.client import Client
 
+        # Without them the server could not start: here a fault in them is said, there it would be a long silence.
+        _configuration(paths, timeline)
         client = Client(paths.socket)
         try:
             _apply(client, timeline, status, state.repair)
@@ -45,13 +49,7 @@ def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) 
 
     opening = Opening(paths)
     opening.start()
-    with timeline.step("configuration") as step:
-        from earlyboot.config import options as choices
-        from earlyboot.config import profile as profiles
-
-        options = choices.load(paths)
-        profile = profiles.load(profiles.name_of(options))
-        step.detail = f"profile {profile.name}"
+    options, profile = _configuration(paths, timeline)
     keep = state.others and options["on-new-identity"] == "keep"
     gathered = None
     if not keep:
@@ -68,6 +66,17 @@ def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) 
         _apply(client, timeline, status)
     finally:
         client.close()
+
+
+def _configuration(paths: Paths, timeline: Timeline) -> tuple[Options, Profile]:
+    with timeline.step("configuration") as step:
+        from earlyboot.config import options as choices
+        from earlyboot.config import profile as profiles
+
+        options = choices.load(paths)
+        profile = profiles.load(profiles.name_of(options))
+        step.detail = f"profile {profile.name}"
+    return options, profile
 
 
 def _push(client: Client, gathered: Gathered, timeline: Timeline) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from earlyboot.api import store
@@ -27,23 +28,48 @@ class State(NamedTuple):
     notes: Mapping[str, object]
 
 
+def this_machine(paths: Paths, phases: Mapping[str, str]) -> str:
+    """The identity under which the store knows this machine, or will know it.
+
+    On a disk's very first boot the machine-id is still transient: systemd writes it down only when that boot is
+    complete. The machine that nothing identified then is the one that has its own machine-id now.
+    """
+    identity = machine.identity(paths.root)
+    if identity is None or (identity.startswith("machine-id:") and set(phases) == {UNIDENTIFIED}):
+        return UNIDENTIFIED
+    return identity
+
+
+def read_phase(paths: Paths) -> tuple[str, str | None]:
+    """This machine's identity, and the phase it reached or `None`. `HostError` where the store is damaged."""
+    with _reading(paths) as reader:
+        phases = reader.phases() if reader else {}
+    identity = this_machine(paths, phases)
+    return identity, phases.get(identity)
+
+
 def read_state(paths: Paths) -> State:
     """Opens nothing for writing. `HostError` where the store is damaged."""
-    identity = machine.identity(paths.root) or UNIDENTIFIED
-    reader = store.open_for_reading(paths.store)
-    if reader is None:
-        return State(identity, None, False, None, {})
-    try:
-        phases = reader.phases()
+    with _reading(paths) as reader:
+        phases = reader.phases() if reader else {}
+        identity = this_machine(paths, phases)
         phase = phases.get(identity)
-        if phase is None:
+        if reader is None or phase is None:
             return State(identity, None, bool(phases), None, {})
         applied = reader.applied()
         generation = reader.generation()
-    finally:
-        reader.close()
     notes = applied.notes if applied else {}
     return State(identity, phase, False, _repair(paths, phase, applied, generation), notes)
+
+
+@contextmanager
+def _reading(paths: Paths) -> Iterator[store.Reader | None]:
+    reader = store.open_for_reading(paths.store)
+    try:
+        yield reader
+    finally:
+        if reader is not None:
+            reader.close()
 
 
 def _repair(paths: Paths, phase: str, applied: Applied | None, generation: int) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
+
+from hostkit.errors import printable
 
 Event = dict[str, object]
 Reporter = Callable[[Event], None]
@@ -66,14 +70,27 @@ def report_text(event: Event) -> None:
     duration_s = event["duration_s"]
     assert isinstance(duration_s, float)
     failed = " FAILED" if event["event"] == "failed" else ""
-    detail = f": {event['detail']}" if event["detail"] else ""
-    sys.stderr.write(f"{event['stage']}: {event['step']}{failed}{detail} ({duration_s * 1000:.0f} ms)\n")
-    sys.stderr.flush()
+    detail = f": {printable(str(event['detail']))}" if event["detail"] else ""
+    say(f"{event['stage']}: {event['step']}{failed}{detail} ({duration_s * 1000:.0f} ms)")
 
 
 def report_json(event: Event) -> None:
     """One JSON object a line on stdout, as it happens, for programs that show progress."""
     import json
 
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, json.dumps(event))
+
+
+def say(text: str) -> None:
+    """A line on stderr. A journal that restarts, or a reader that went away, is no reason for a boot to end half-way."""
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, line: str) -> None:
+    try:
+        stream.write(line + "\n")
+        stream.flush()
+    except OSError:
+        # What stays in the buffer would fail again, and with an exit status of its own, when the interpreter ends.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
