@@ -128,11 +128,14 @@ def run(command: Command) -> Completed:
 
 
 def run_all(
-    commands: Sequence[Command], on_end: Callable[[int, Completed], None] = lambda number, completed: None
+    commands: Sequence[Command],
+    on_end: Callable[[int, Completed], None] = lambda number, completed: None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Completed]:
     """Runs all commands at the same time and returns their ends in the order given.
 
-    `on_end` is called with a command's number as soon as that one ended. At its deadline a command's whole process
+    `meanwhile` is called once, when all are started and nothing is waited for yet. `on_end` is called with a command's
+    number as soon as that one is seen to have ended. At its deadline a command's whole process
     group is killed. `OSError` where one cannot be started: then those already started are killed.
     """
     ends: dict[int, Completed] = {}
@@ -144,6 +147,7 @@ def run_all(
                 selector.register(child.pidfd, selectors.EVENT_READ, (child, "end"))
                 for descriptor, name in child.pipes():
                     selector.register(descriptor, selectors.EVENT_READ, (child, name))
+            meanwhile()
             while running:
                 _wait_once(selector, running)
                 for child in [child for child in running.values() if _ended(child)]:

@@ -1,9 +1,8 @@
-"""systemd as a service sees it: readiness, handed-over sockets, transient units, the state of units."""
+"""systemd as a manager of units: transient ones, their ends and their states."""
 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,31 +16,6 @@ _COMMAND_DEADLINE_S = 90.0
 def has_system_bus() -> bool:
     """Whether systemd runs this machine and can be asked for transient units."""
     return os.path.isdir("/run/systemd/system") and os.path.exists(SYSTEM_BUS)
-
-
-def notify(state: str) -> None:
-    """Tells the service manager, sd_notify(3): `READY=1`, `STOPPING=1`. Nothing where nobody asked."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        try:
-            channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
-        except OSError:
-            # A manager that went away is no reason for a service to fail.
-            pass
-
-
-def listen_sockets() -> list[socket.socket]:
-    """The listening sockets that the service manager handed over, sd_listen_fds(3); taken once."""
-    count = os.environ.pop("LISTEN_FDS", "")
-    if os.environ.pop("LISTEN_PID", "") != str(os.getpid()) or not count.isdecimal():
-        return []
-    os.environ.pop("LISTEN_FDNAMES", None)
-    handed = [socket.socket(fileno=descriptor) for descriptor in range(3, 3 + int(count))]
-    for channel in handed:
-        channel.set_inheritable(False)
-    return handed
 
 
 def transient_unit(unit: str, properties: Mapping[str, str], argv: Sequence[str]) -> list[str]:

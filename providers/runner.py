@@ -71,9 +71,15 @@ class Answer(NamedTuple):
 
 
 def ask_all(
-    questions: Sequence[Question], program: Sequence[str], *, transient: bool, on_answer: Callable[[Answer], None]
+    questions: Sequence[Question],
+    program: Sequence[str],
+    *,
+    transient: bool,
+    on_answer: Callable[[Answer], None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Answer]:
-    """The answers in the order of the questions; `on_answer` sees each as it comes.
+    """The answers in the order of the questions; `on_answer` sees each as it comes, `meanwhile` is called once while the
+    processes work.
 
     `program` is the command that `provider NAME` is added to. With `transient` each runs as a systemd unit in its
     sandbox, else as a plain process with this process's rights.
@@ -111,7 +117,7 @@ def ask_all(
                 settle(number, None, error)
 
         try:
-            process.run_all([commands[number] for number in order], judge)
+            process.run_all([commands[number] for number in order], judge, meanwhile)
         except OSError as error:
             what = f"a provider cannot be started: {error.strerror}"
             raise HostError(Fault("provider-start", what, Where(error.filename), "install the program again")) from None

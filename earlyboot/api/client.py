@@ -10,7 +10,7 @@ from urllib.parse import quote
 from earlyboot.api.contract import BY_NAME, Endpoint
 from hostkit import http
 from hostkit.deadline import Deadline
-from hostkit.errors import ApiError, Fault, Where
+from hostkit.errors import ApiError, Fault, OperatorError, Where
 
 _ANSWER_LIMIT_BYTES = 16 << 20
 _APPLY_DEADLINE_S = 240.0
@@ -26,7 +26,8 @@ class RefusedError(ApiError):
 
 
 class Client:
-    """One connection to the API's socket. `deadline_s` bounds each call; an apply, which waits for services, has its own."""
+    """Asks at the API's socket, with a connection a request. `deadline_s` bounds each call; an apply, which waits for
+    services, has its own."""
 
     def __init__(self, socket_path: str, deadline_s: float = 60.0) -> None:
         self._socket_path = socket_path
@@ -64,7 +65,11 @@ class Client:
         self, method: str, path: str, body: bytes | None = None, *, deadline_s: float = _APPLY_DEADLINE_S
     ) -> tuple[int, bytes]:
         """Status and body of the answer to any request."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if not (path.isascii() and path.isprintable() and method.isascii() and method.isalpha()) or " " in path:
+            fix = "write a method such as GET, and a URI such as /settings?prefix=motd, percent-encoded"
+            raise OperatorError(Fault("bad-request", "this method and URI make no HTTP request", Where(), fix))
+        # A kept connection may be closed by a server that leaves just when the request is on its way.
+        headers = {"Connection": "close"} | ({"Content-Type": "application/json"} if body is not None else {})
         try:
             response = self._connection.request(method, path, headers, body, deadline=Deadline(deadline_s))
         except http.HttpError as error:

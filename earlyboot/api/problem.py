@@ -11,7 +11,9 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
+    413: "Body too large",
     422: "Nothing to do",
+    431: "Headers too large",
     500: "The host refused",
 }
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import stat
 import struct
 import threading
 import time
@@ -19,18 +20,21 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import UnixWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from earlyboot.api.contract import BODY_LIMIT_BYTES, BY_ROUTE, ENDPOINTS, PROBLEM, Endpoint
 from earlyboot.api.problem import Problem, bad_request, from_error
 from earlyboot.api.service import Service, parse_body
 from earlyboot.api.store import Peer
-from hostkit import files, systemd
+from hostkit import activation, files
 from hostkit.errors import EarlybootError, Fault, HostError, Where
 
 _THREADS = 4
 _CONNECTION_LIMIT = 64
+_HEAD_LIMIT_BYTES = 16 << 10
 _REQUEST_LIMIT_S = 20
+_SILENCE_LIMIT_S = 2
+_LEAVE_LIMIT_S = 50  # less than the unit's TimeoutStopSec=
 _WRITES = frozenset({"PATCH", "DELETE", "POST"})
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -89,11 +93,16 @@ def _respond(start_response: StartResponse, status: int, answer: object, content
     if status == 204:
         start_response("204 No Content", [])
         return []
-    data = json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+    data = _encoded(answer)
     reasons = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict"}
     reason = reasons.get(status, "Unprocessable Content" if status == 422 else "Error")
     start_response(f"{status} {reason}", [("Content-Type", content_type), ("Content-Length", str(len(data)))])
     return [data]
+
+
+def _encoded(answer: object) -> bytes:
+    # A lone surrogate, which only a refused name can hold, becomes the escape that JSON has for it.
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _endpoint(environ: dict[str, Any]) -> Endpoint:
@@ -132,24 +141,51 @@ def _peer(environ: dict[str, Any]) -> Peer:
     return Peer(*map(int, environ["REMOTE_ADDR"].split(":")))
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """The answer to what is no request: too large, or not HTTP."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        known = {
+            413: ("body-too-large", f"the body is larger than {BODY_LIMIT_BYTES:,} bytes", "send less at once"),
+            431: ("head-too-large", f"the headers are not below {_HEAD_LIMIT_BYTES:,} bytes", "send shorter ones"),
+        }
+        fault = known.get(error.code, ("bad-http", "this is not a request in HTTP/1.1", "see RFC 9112"))
+        data = _encoded(Problem(error.code, Fault(fault[0], fault[1], Where(), fault[2])).json())
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", PROBLEM))
+        self.set_close_on_finish()
+        self.content_length = len(data)
+        self.write(data)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows, from the moment it was accepted, who is at its other end."""
+
+    error_task_class = _Refusal
 
     def __init__(self, server: Any, sock: socket.socket, addr: object, adj: Any, map: Any = None) -> None:  # noqa: A002
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, gid = struct.unpack("3i", credentials)
+        self.accepted_at = time.monotonic()
+        self.has_spoken = False
         self.request_began = 0.0
         super().__init__(server, sock, (f"{uid}:{gid}:{pid}", None), adj, map=map)
 
     def received(self, data: bytes) -> Any:
         self.server.last_busy = now = time.monotonic()
+        self.has_spoken = True
         if self.request is None:
             self.request_began = now
         return super().received(data)
 
     def is_busy(self) -> bool:
-        """Whether a request is arriving, an answer is being worked out, or one waits to be sent."""
-        return self.request is not None or bool(self.requests) or self.total_outbufs_len > 0
+        """Whether a request is arriving, an answer is being worked out, or one waits to be sent.
+
+        Who has just connected is about to ask: it was accepted, so no other server will ever see its request.
+        """
+        awaited = not self.has_spoken and time.monotonic() - self.accepted_at < _SILENCE_LIMIT_S
+        return awaited or self.request is not None or bool(self.requests) or self.total_outbufs_len > 0
 
     def drips(self) -> bool:
         """Whether a request has been arriving for too long: bytes now and then keep waitress' own time-out away."""
@@ -162,11 +198,13 @@ class _Server(UnixWSGIServer):  # type: ignore[misc]
 
     def busy_channels(self) -> list[_Channel]:
         """The connections with something to do; those whose request arrives too slowly are closed."""
-        channels: list[_Channel] = list(self.active_channels.values())
-        for channel in channels:
+        for channel in list(self.active_channels.values()):
             if channel.drips():
                 channel.will_close = True
-        return [channel for channel in channels if channel.is_busy()]
+            if channel.will_close and not channel.requests:
+                # waitress would wait until it can be written to; who does not read its answer would stay for ever.
+                channel.handle_close()
+        return [channel for channel in self.active_channels.values() if channel.is_busy()]
 
 
 class Server:
@@ -187,9 +225,9 @@ class Server:
                 sockets=[listener],
                 threads=_THREADS,
                 connection_limit=_CONNECTION_LIMIT,
-                max_request_body_size=BODY_LIMIT_BYTES,
+                max_request_body_size=BODY_LIMIT_BYTES + 1,  # the first size that is refused
                 inbuf_overflow=2 * BODY_LIMIT_BYTES,
-                max_request_header_size=16 << 10,
+                max_request_header_size=_HEAD_LIMIT_BYTES,
                 channel_timeout=_REQUEST_LIMIT_S,
                 cleanup_interval=5,
                 ident=None,
@@ -202,8 +240,10 @@ class Server:
 
     def stop(self) -> None:
         """Asks the loop to end; safe in a signal handler and from another thread."""
-        self._stopping = True
-        self._server.pull_trigger()
+        # Once: after the loop's end its descriptors are closed, and their numbers may be somebody else's.
+        if not self._stopping:
+            self._stopping = True
+            self._server.pull_trigger()
 
     def run(self) -> None:
         """Serves until stopped or idle, then answers what was accepted and returns."""
@@ -214,6 +254,7 @@ class Server:
                 self._server.last_busy = time.monotonic()
             elif self._idle_for(self._idle_timeout_s):
                 break
+        self._stopping = True
         self._leave()
 
     def _idle_for(self, limit_s: float | None) -> bool:
@@ -222,7 +263,7 @@ class Server:
     def _leave(self) -> None:
         # Who connects from now on waits in the socket's queue, for the next server.
         self._server.accepting = False
-        end = time.monotonic() + _REQUEST_LIMIT_S
+        end = time.monotonic() + _LEAVE_LIMIT_S
         while time.monotonic() < end:
             # A request may lie unread in an accepted connection: one pass takes it, and only then nothing is left.
             wasyncore.poll2(0.05, self._map)
@@ -234,7 +275,7 @@ class Server:
 
 def serve(open_service: Callable[[], Service], path: str, idle_timeout_s: float | None) -> None:
     """Serves on the socket that systemd handed over, else on one of its own at `path`, until idle or SIGTERM."""
-    handed = systemd.listen_sockets()
+    handed = activation.listen_sockets()
     listener = handed[0] if handed else listen(path)
     application = Application(open_service)
     server = Server(application, listener, idle_timeout_s)
@@ -242,9 +283,9 @@ def serve(open_service: Callable[[], Service], path: str, idle_timeout_s: float 
         signal.signal(number, lambda *_: server.stop())
     # Requests that wait for one of the threads are no news.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    systemd.notify("READY=1")
+    activation.notify("READY=1")
     server.run()
-    systemd.notify("STOPPING=1")
+    activation.notify("STOPPING=1")
     application.close()
     if not handed:
         files.remove(path)
@@ -252,6 +293,7 @@ def serve(open_service: Callable[[], Service], path: str, idle_timeout_s: float 
 
 def listen(path: str) -> socket.socket:
     """A listening Unix socket at `path`, 0660 from birth. `HostError` where another server already listens there."""
+    path = os.path.abspath(path)
     files.make_folder(os.path.dirname(path))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -259,7 +301,7 @@ def listen(path: str) -> socket.socket:
     address = f"/proc/self/fd/{folder}/{os.path.basename(path)}"
     before = os.umask(0o117)
     try:
-        if not _somebody_listens(address):
+        if _is_socket(path) and not _somebody_listens(address):
             files.remove(path)
         listener.bind(address)
     except OSError as error:
@@ -272,6 +314,13 @@ def listen(path: str) -> socket.socket:
         os.close(folder)
     listener.listen(128)
     return listener
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _somebody_listens(address: str) -> bool:

@@ -75,6 +75,26 @@ class Reader:
         with _damage_named(self.path):
             return self._database.execute(query, values).fetchall()
 
+    def _version(self) -> int:
+        """How many migrations the file has been through; `HostError` for more than this program knows."""
+        version = _whole(self._rows("PRAGMA user_version")[0][0])
+        if version > len(MIGRATIONS):
+            raise HostError(
+                Fault(
+                    "store-version",
+                    f"the settings store is of version {version}, newer than this program's {len(MIGRATIONS)}",
+                    Where(self.path),
+                    "install the earlyboot that wrote it, or a newer one",
+                )
+            )
+        return version
+
+    def _parsed(self, text: object) -> object:
+        try:
+            return json.loads(str(text))
+        except ValueError:
+            raise _damaged(self.path, "a value in it is not JSON") from None
+
     def phases(self) -> dict[str, str]:
         """Every machine identity that this store knows, with the phase it reached."""
         return {str(identity): str(phase) for identity, phase in self._rows("SELECT identity, phase FROM machine")}
@@ -82,7 +102,7 @@ class Reader:
     def live(self) -> dict[str, Entry]:
         rows = self._rows("SELECT key, value, origin, generation FROM live ORDER BY key")
         return {
-            str(key): Entry(json.loads(str(value)), str(origin), _whole(generation))
+            str(key): Entry(self._parsed(value), str(origin), _whole(generation))
             for key, value, origin, generation in rows
         }
 
@@ -96,21 +116,28 @@ class Reader:
             "SELECT generation, key, value, origin FROM change WHERE key = ? ORDER BY generation, ordinal", key
         )
         return [
-            Change(_whole(generation), str(key), None if value is None else json.loads(str(value)), str(origin))
+            Change(_whole(generation), str(key), None if value is None else self._parsed(value), str(origin))
             for generation, key, value, origin in rows
         ]
 
     def applied(self) -> Applied | None:
-        row = self._rows("SELECT generation, digest, notes FROM applied")
-        if not row:
-            return None
-        generation, digest, notes = row[0]
         columns = "path, name, sha256, size, mtime_ns, ctime_ns, mode"
+        # One query, so that no other apply comes between the record and its files.
+        rows = self._rows(
+            f"SELECT generation, digest, notes, {columns} FROM applied LEFT JOIN applied_file ON true ORDER BY path"
+        )
+        if not rows:
+            return None
+        generation, digest, notes = rows[0][:3]
         recorded = tuple(
             AppliedFile(*fields)  # type: ignore[arg-type]  # the table's own column types
-            for fields in self._rows(f"SELECT {columns} FROM applied_file ORDER BY path")
+            for _, _, _, *fields in rows
+            if fields[0] is not None
         )
-        return Applied(_whole(generation), str(digest), json.loads(str(notes)), recorded)
+        parsed = self._parsed(notes)
+        if not isinstance(parsed, dict):
+            raise _damaged(self.path, "the notes of the last apply are not an object")
+        return Applied(_whole(generation), str(digest), parsed, recorded)
 
 
 class Store(Reader):
@@ -126,23 +153,17 @@ class Store(Reader):
                 raise files.refused("cannot be made", path, error) from None
             files.sync_folder(os.path.dirname(path))
         super().__init__(path, writable=True)
-        with _damage_named(path):
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-        self._migrate()
+        try:
+            with _damage_named(path):
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+        except HostError:
+            self.close()
+            raise
 
     def _migrate(self) -> None:
-        version = _whole(self._rows("PRAGMA user_version")[0][0])
-        if version > len(MIGRATIONS):
-            raise HostError(
-                Fault(
-                    "store-version",
-                    f"the settings store is of version {version}, newer than this program's {len(MIGRATIONS)}",
-                    Where(self.path),
-                    "install the earlyboot that wrote it, or a newer one",
-                )
-            )
-        for number in range(version, len(MIGRATIONS)):
+        for number in range(self._version(), len(MIGRATIONS)):
             with self._transaction():
                 # executescript would commit what is open: the step and its number belong together.
                 for statement in _statements(MIGRATIONS[number]):
@@ -155,10 +176,11 @@ class Store(Reader):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+                self._database.execute("COMMIT")
+            finally:
+                # A full disk has rolled back by itself; a second time would hide why.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
 
     def patch(self, tx: str, values: Mapping[str, object], origin: str) -> None:
         """Adds values to a pending transaction; of two patches with the same key the later one wins."""
@@ -214,7 +236,8 @@ class Store(Reader):
                 )
             database.execute("DELETE FROM pending WHERE tx = ?", (tx,))
             if identity is not None:
-                database.execute("INSERT OR REPLACE INTO machine VALUES (?, 'committed', ?)", (identity, time.time()))
+                # A machine that is further than that stays there: a phase moves only forward.
+                database.execute("INSERT OR IGNORE INTO machine VALUES (?, 'committed', ?)", (identity, time.time()))
         return changed
 
     def _record_generation(
@@ -263,11 +286,15 @@ def open_for_reading(path: str) -> Reader | None:
     except OSError as error:
         raise files.refused("cannot be opened", path, error) from None
     reader = Reader(path)
-    if reader._rows("PRAGMA user_version")[0][0] == 0:
-        # A power cut between making the file and filling it.
+    try:
+        if reader._version() > 0:
+            return reader
+    except HostError:
         reader.close()
-        return None
-    return reader
+        raise
+    # A power cut between making the file and filling it.
+    reader.close()
+    return None
 
 
 @contextmanager
@@ -275,8 +302,12 @@ def _damage_named(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        fix = "if the file is damaged, move it away: the next boot is a first boot then"
-        raise HostError(Fault("store", f"the settings store: {error}", Where(path), fix)) from None
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: str, what: str) -> HostError:
+    fix = "if the file is damaged, move it away: the next boot is a first boot then"
+    return HostError(Fault("store", f"the settings store: {what}", Where(path), fix))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from earlyboot.config.paths import Paths
 from hostkit import files, toml
 from hostkit.errors import Fault, OperatorError, Where
+from providers.registry import PROVIDERS as REGISTERED
+from providers.registry import find
 
 _FILE_LIMIT_BYTES = 256 << 10
 PROVIDERS = "providers"
@@ -154,8 +156,15 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
 def _file_faults(document: Mapping[str, object]) -> Iterator[tuple[toml.Path, str, str, str]]:
     known = {tuple(option.key.split(".")): option for option in OPTIONS}
     per_provider = {option.key: option for option in PROVIDER_OPTIONS}
+    unknown_providers = set()
     for path, value in _leaves(document):
         names_provider = len(path) == 3 and path[0] == PROVIDERS
+        if names_provider and find(path[1]) is None:
+            if path[1] not in unknown_providers:
+                unknown_providers.add(path[1])
+                fix = f"the sources are {', '.join(provider.name for provider in REGISTERED)}"
+                yield path[:2], "unknown-provider", f"{toml.dotted(path[:2])} is not a source", fix
+            continue
         option = per_provider.get(path[2]) if names_provider else known.get(path)
         if option is None:
             names = sorted([*_DEFAULTS, *(f"{PROVIDERS}.NAME.{key}" for key in per_provider)])

@@ -17,7 +17,7 @@ def hosts_lines(hostname: str | None, hosts: Iterable[tuple[str, Iterable[str]]]
     for address, names in entries:
         _, known = lines.setdefault(ip_address(address), (address, []))
         known += [name for name in dict.fromkeys(names) if name not in known]
-    return list(lines.values())
+    return [(address, known) for address, known in lines.values() if known]
 
 
 def _own_names(hostname: str) -> tuple[str, ...]:

@@ -30,8 +30,13 @@ def make_plan(
     """`settings` are flat keys with the defaults layered in; `exists` answers for a path of the image; `applied` names
     the files that the last apply left."""
     segments = {key: parse_key(key) for key in settings}
+    prefixes = {spec.name: tuple(map(parse_key, spec.keys)) for spec in profile.files}
+
+    def feeds(spec: FileSpec, path: tuple[str, ...]) -> bool:
+        return any(path[: len(prefix)] == prefix for prefix in prefixes[spec.name])
+
     here = [spec for spec in profile.files if spec.consumer is None or exists(spec.consumer)]
-    wanted = tuple(spec for spec in here if any(_feeds(spec, path) for path in segments.values()))
+    wanted = tuple(spec for spec in here if any(feeds(spec, path) for path in segments.values()))
     before = set(applied)
     not_run = tuple(_not_run(settings, segments))
     runnable = {parse_key(key) for key in not_run}
@@ -41,14 +46,10 @@ def make_plan(
         unused_keys=tuple(
             key
             for key, path in segments.items()
-            if not any(_feeds(spec, path) for spec in wanted) and path[:3] not in runnable
+            if not any(feeds(spec, path) for spec in wanted) and path[:3] not in runnable
         ),
         not_run=not_run,
     )
-
-
-def _feeds(spec: FileSpec, path: tuple[str, ...]) -> bool:
-    return any(path[: len(prefix)] == prefix for prefix in map(parse_key, spec.keys))
 
 
 def _not_run(settings: Mapping[str, object], segments: Mapping[str, tuple[str, ...]]) -> Iterable[str]:

@@ -61,12 +61,14 @@ def has_changed(record: AppliedFile, paths: Paths) -> bool:
 
 
 def digest(paths: Paths, profile_name: str | None = None) -> str:
-    """One hash over all that decides how settings become files: templates, profiles, the image builder's choices.
+    """One hash over all that decides how settings become files: templates and the code around them, profiles, the
+    image builder's choices.
 
     `profile_name` is given where the server was told to use another profile than the configured one.
     """
     result = hashlib.sha256((profile_name or "").encode())
-    for path in (*_tree(PROFILES), *_tree(TEMPLATES), paths.options, *_tree(paths.options_folder)):
+    program = (*_tree(PROFILES), *_tree(TEMPLATES), *_tree(os.path.dirname(TEMPLATES)))
+    for path in (*program, paths.options, *_tree(paths.options_folder)):
         data = files.read(path, FILE_LIMIT_BYTES)
         if data is not None:
             result.update(f"{os.path.basename(path)} {len(data)}\n".encode())
@@ -79,4 +81,4 @@ def _tree(folder: str) -> Iterator[str]:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return
-    yield from (os.path.join(folder, name) for name in names if name.endswith((".toml", ".j2")))
+    yield from (os.path.join(folder, name) for name in names if name.endswith((".toml", ".j2", ".py")))

@@ -34,7 +34,10 @@ class Renderer:
         """The file of the template `name`. `HostError` where the template itself is at fault."""
         try:
             text = self._environment.get_template(f"{name}.j2").render()
-        except (TemplateError, ValueError) as error:
+        except ValueError as error:
+            what = f"{name} cannot be rendered: {error}"
+            raise HostError(Fault("unrenderable", what, Where(), "correct the settings that feed this file")) from None
+        except TemplateError as error:
             where = Where(f"{name}.j2", getattr(error, "lineno", None))
             what = f"the template {name} cannot be rendered: {error}"
             raise HostError(Fault("template", what, where, "mend the template")) from None

@@ -58,16 +58,11 @@ class Activation:
         self.started += 1
         argv = [*PROGRAM, "--root", self._paths.root, "serve", f"--idle-timeout={self._idle_timeout_s:g}"]
         # The pid that sd_listen_fds(3) checks is only known after the fork; a shell knows its own and keeps it in exec.
+        # The socket comes as stdin, because a shell need not understand descriptors of two digits.
+        script = 'exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"'
         return subprocess.Popen(
-            [
-                "/bin/sh",
-                "-c",
-                'exec 3<&"$0"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"',
-                str(self._listener.fileno()),
-                *argv,
-            ],
-            pass_fds=[self._listener.fileno()],
-            stdin=subprocess.DEVNULL,
+            ["/bin/sh", "-c", script, "sh", *argv],
+            stdin=self._listener.fileno(),
             stdout=sys.stderr if self._log is None else self._log,
             stderr=self._log,
         )

@@ -35,37 +35,61 @@ def run(paths: Paths, timeline: Timeline, status: Status) -> None:
     elif state.repair is not None:
         from earlyboot.api.client import Client
 
-        # Without them the server could not start: here a fault in them is said, there it would be a long silence.
+        # The server needs it too; here a fault in it is the operator's, there it would only be a refusal.
         _configuration(paths, timeline)
-        client = Client(paths.socket)
-        try:
+        with Client(paths.socket) as client:
             _apply(client, timeline, status, state.repair)
-        finally:
-            client.close()
 
 
 def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) -> None:
-    from earlyboot.stages.opening import Opening
+    from hostkit.activation import knock
 
-    opening = Opening(paths)
-    opening.start()
+    # The server starts now, and is there when the sources have been read.
+    knock(paths.socket)
     options, profile = _configuration(paths, timeline)
     keep = state.others and options["on-new-identity"] == "keep"
-    gathered = None
-    if not keep:
-        from earlyboot.stages.sources import gather, questions
-
-        gathered = gather(questions(profile, options, paths), options, timeline)
-        status["sources"] = list(gathered.rows)
-        status["warnings"] = [fault.json() for fault in gathered.warnings]
-    client = opening.client()
+    launch = _Launch(paths)
     try:
-        if gathered is not None:
-            _push(client, gathered, timeline)
-        _commit(client, state, gathered.sources if gathered else (), timeline, status, keep=keep)
-        _apply(client, timeline, status)
+        if keep:
+            launch.begin()
+            sources: tuple[Source, ...] = ()
+        else:
+            from earlyboot.stages.sources import gather, questions
+
+            gathered = gather(questions(profile, options, paths), options, timeline, meanwhile=launch.begin)
+            status["sources"] = list(gathered.rows)
+            status["warnings"] = [fault.json() for fault in gathered.warnings]
+            sources = gathered.sources
+            _push(launch.client, gathered, timeline)
+        _commit(launch.client, state, sources, timeline, status, keep=keep)
+        _apply(launch.client, timeline, status)
     finally:
-        client.close()
+        launch.close()
+
+
+class _Launch:
+    """The connection of a first boot to the API. It begins, imports included, while the sources are being read."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._client: Client | None = None
+
+    def begin(self) -> None:
+        from earlyboot.api.client import Client
+        from earlyboot.api.contract import LAUNCH_TX
+
+        self._client = Client(self._paths.socket)
+        # What an interrupted boot left pending must not be committed with what this one reads.
+        self._client.call("delete_tx", tx=LAUNCH_TX)
+
+    @property
+    def client(self) -> Client:
+        assert self._client is not None
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
 
 def _configuration(paths: Paths, timeline: Timeline) -> tuple[Options, Profile]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from earlyboot.config.options import Options
@@ -68,11 +68,16 @@ def _question(provider: Provider, options: Options, paths: Paths) -> Question:
 
 
 def gather(
-    asked: Sequence[Question], options: Options, timeline: Timeline, *, transient: bool | None = None
+    asked: Sequence[Question],
+    options: Options,
+    timeline: Timeline,
+    *,
+    meanwhile: Callable[[], None],
+    transient: bool | None = None,
 ) -> Gathered:
     """Asks all, then parses what they said. Nothing is raised for a bad source: all of them have their say first.
 
-    `transient` is whether they run as systemd units; `None` finds out.
+    `meanwhile` is called once, while they work. `transient` is whether they run as systemd units; `None` finds out.
     """
     if transient is None:
         transient = systemd.has_system_bus()
@@ -85,7 +90,7 @@ def gather(
         outcome = "failed" if answer.error else "finished"
         timeline.add(f"source {answer.name}", outcome, answer.started_s, answer.duration_s, _detail(answer))
 
-    for answer in ask_all(asked, PROGRAM, transient=transient, on_answer=record):
+    for answer in ask_all(asked, PROGRAM, transient=transient, on_answer=record, meanwhile=meanwhile):
         error = answer.error
         source = None
         if error is None and answer.output is not None:
