@@ -25,7 +25,9 @@ def run(paths: Paths, timeline: Timeline) -> int:
     if not failures:
         try:
             with timeline.step("mark") as step:
-                step.detail = _mark_configured(paths)
+                # What the settings stage saw when it began: on a later boot nobody needs to open the store again.
+                seen = (stages["settings"] or {}).get("phase")
+                step.detail = "configured before" if seen == _FINAL_PHASE else _mark_configured(paths)
         except EarlybootError as error:
             say(str(error))
             # The next boot starts from the phase that was reached: nothing is lost, and nobody should miss it.

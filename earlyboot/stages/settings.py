@@ -28,6 +28,7 @@ def run(paths: Paths, timeline: Timeline, status: Status) -> None:
     with timeline.step("state") as step:
         state = read_state(paths)
         status["first_boot"] = state.phase is None
+        status["phase"] = state.phase
         step.detail = "a first boot" if state.phase is None else f"phase {state.phase}"
         status["notes"] = dict(state.notes)
     if state.phase is None:
