@@ -1,0 +1,149 @@
+"""`earlyboot validate`: what a boot would say of a file, without the boot."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from earlyboot.config.paths import PROGRAM
+from tests.earlyboot.stages.machine import SETTINGS, Ended, run
+
+INVALID = Path(__file__).parents[1] / "stages/invalid"
+SINGLE = sorted(
+    path.stem
+    for path in INVALID.glob("*.txt")
+    if path.with_suffix(".toml").exists() and "ec2-imds:" in path.read_text()
+)
+
+
+def validate(*arguments: object, root: Path | None = None) -> Ended:
+    return run([*PROGRAM, "--root", str(root or "/nonexistent"), "validate", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("fault", [name for name in SINGLE if not (INVALID / f"{name}.overrides.toml").exists()])
+def test_a_file_gets_the_very_words_of_the_boot(fault: str) -> None:
+    path = INVALID / f"{fault}.toml"
+    expected = (INVALID / f"{fault}.txt").read_text().replace("ec2-imds:", f"{path}:")
+    assert validate(path) == Ended(2, "", expected)
+
+
+def test_several_files_are_judged_each(tmp_path: Path) -> None:
+    good, packed = tmp_path / "good.toml", tmp_path / "good.toml.gz"
+    good.write_bytes(SETTINGS)
+    packed.write_bytes(gzip.compress(SETTINGS))
+    bad, cut, absent = tmp_path / "bad.toml", tmp_path / "cut.gz", tmp_path / "absent.toml"
+    bad.write_text("[settings]\nmotd = 5\nmtod = 1\n")
+    cut.write_bytes(gzip.compress(SETTINGS)[:-9])
+    assert validate(good, packed) == Ended(0, f"{good}: valid\n{packed}: valid\n", "")
+    ended = validate(good, cut, bad, absent, packed)
+    assert ended.status == 3  # of the first that is wrong
+    assert ended.stdout == f"{good}: valid\n{packed}: valid\n"
+    assert ended.stderr == (
+        "error: the gzip data ends early\n"
+        f"  where: {cut}\n"
+        "  fix:   upload it again; `gzip -t FILE` checks the file\n"
+        "error: settings.motd must be text, not a number\n"
+        f"  where: {bad}:2 [settings.motd]\n"
+        '  fix:   write it in quotes, such as "Welcome!"\n'
+        "error: settings.mtod is not a group of settings here\n"
+        f"  where: {bad}:3 [settings.mtod]\n"
+        '  fix:   did you mean "motd"? the groups are: motd, network, ntp, kernel, dns, aws, pki, host-containers, '
+        "bootstrap-commands, bootstrap-containers, updates\n"
+        "error: there is no such file\n"
+        f"  where: {absent}\n"
+        "  fix:   give the path of a file\n"
+    )
+
+
+def test_the_json_is_one_list_of_all_faults(tmp_path: Path) -> None:
+    good, bad, absent = tmp_path / "good.toml", tmp_path / "bad.toml", tmp_path / "absent.toml"
+    good.write_bytes(SETTINGS)
+    bad.write_text("[settings]\nmotd = 5\n")
+    ended = validate("--format", "json", good)
+    assert (ended.status, json.loads(ended.stdout), ended.stderr) == (0, [], "")
+    ended = validate("--format", "json", bad, good, absent)
+    assert (ended.status, ended.stderr) == (2, "")
+    assert json.loads(ended.stdout) == [
+        {
+            "code": "wrong-type",
+            "what": "settings.motd must be text, not a number",
+            "where": {"source": str(bad), "line": 2, "column": 1, "key": "settings.motd"},
+            "fix": 'write it in quotes, such as "Welcome!"',
+        },
+        {
+            "code": "no-file",
+            "what": "there is no such file",
+            "where": {"source": str(absent), "line": None, "column": None, "key": None},
+            "fix": "give the path of a file",
+        },
+    ]
+
+
+def test_a_net_toml_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    path.write_text("version = 3\n[eth0]\ndhcp4 = true\n")
+    assert validate(path) == Ended(
+        2,
+        "",
+        "error: this is a net.toml, which this version cannot check yet\n"
+        f"  where: {path}\n"
+        "  fix:   give user data, with a [settings] table\n",
+    )
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    ended = validate(tmp_path)
+    assert (ended.status, ended.stdout) == (4, "")
+    assert ended.stderr == f"error: {tmp_path} is not a regular file\n  where: {tmp_path}\n  fix:   put a file there\n"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_that_is_too_large_is_refused_as_at_boot(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "large.toml"
+    data = b'[settings]\nmotd = "' + b"x" * (1 << 20) + b'"\n'
+    path.write_bytes(gzip.compress(data) if packed else data)
+    what = "gzip data unpacks to more" if packed else "user data is larger"
+    assert validate(path) == Ended(
+        3,
+        "",
+        f"error: the {what} than 1048576 bytes\n"
+        f"  where: {path}\n"
+        "  fix:   make it smaller, or raise the limit under [limits] in earlyboot.toml\n",
+    )
+
+
+def test_the_limits_and_the_profile_are_the_image_s(tmp_path: Path) -> None:
+    options = tmp_path / "etc/earlyboot/earlyboot.toml"
+    options.parent.mkdir(parents=True)
+    options.write_text("limits.keys = 2\n")
+    path = tmp_path / "three.toml"
+    path.write_text('[settings]\nmotd = "x"\nkernel.lockdown = "none"\nnetwork.hostname = "a"\n')
+    assert validate(path, "--profile", "metal") == Ended(0, f"{path}: valid\n", "")
+    ended = validate(path, root=tmp_path)
+    assert ended.status == 2
+    assert ended.stderr.startswith("error: the document has more than 2 keys\n")
+    options.write_text("limit.keys = 2\n")
+    ended = validate(path, root=tmp_path)
+    assert ended.status == 2
+    assert ended.stderr.startswith(
+        "error: limit.keys is not an option\n  where: /etc/earlyboot/earlyboot.toml:1 [limit.keys]\n"
+    )
+
+
+def test_what_a_boot_would_pass_with_a_word_is_passed_with_that_word(tmp_path: Path) -> None:
+    empty, beside = tmp_path / "empty.toml", tmp_path / "beside.toml"
+    empty.write_text(" \n")
+    beside.write_text('[setings]\na = 1\n[settings]\nmotd = "x"\n')
+    assert validate(empty, beside) == Ended(
+        0,
+        f"{empty}: valid\n{beside}: valid\n",
+        "warning: the file is empty, which is no user data\n"
+        f"  where: {empty}\n"
+        "  fix:   nothing to do\n"
+        "warning: 'setings' is beside [settings] and means nothing\n"
+        f"  where: {beside}:1 [setings]\n"
+        "  fix:   put it below [settings], or delete it\n",
+    )

@@ -1,0 +1,1 @@
+"""The stages, run as the units run them."""
