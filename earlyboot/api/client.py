@@ -54,9 +54,7 @@ class Client:
         endpoint = BY_NAME[name]
         path = endpoint.path + _query(endpoint, parameters)
         deadline_s = _APPLY_DEADLINE_S if "apply" in name else self._deadline_s
-        status, answer = self.raw(
-            endpoint.method, path, None if body is None else json.dumps(body).encode(), deadline_s=deadline_s
-        )
+        status, answer = self.raw(endpoint.method, path, None if body is None else _encode(body), deadline_s=deadline_s)
         if status == endpoint.success:
             return json.loads(answer) if answer else None
         raise _refusal(status, answer)
@@ -83,6 +81,15 @@ class Client:
             return ApiError(Fault("api-denied", "the API's socket may not be opened", where, fix))
         fix = "start it with: systemctl start earlyboot-api.socket"
         return ApiError(Fault("api-unreachable", f"the API does not answer: {error}", where, fix))
+
+
+def _encode(body: object) -> bytes:
+    try:
+        # As the operator wrote it: escapes would make a document larger than the limit that it kept.
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # A lone surrogate, which only JSON can hold; the model refuses it with its place.
+        return json.dumps(body).encode()
 
 
 def _query(endpoint: Endpoint, parameters: Mapping[str, str | None]) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 BODY_LIMIT_BYTES = 2 << 20
 PROBLEM = "application/problem+json"
 DEFAULT_TX = "default"
+# What a first boot's transaction is called, with a number of its own behind it.
 LAUNCH_TX = "earlyboot-launch"
 
 
@@ -62,6 +63,7 @@ ENDPOINTS = (
             _TX,
             Parameter("identity", "the machine whose first boot this commit is"),
             Parameter("replace", "'true': settings that the transaction does not name go away"),
+            Parameter("empty", "'true': it is no error that nothing is pending"),
         ),
     ),
     Endpoint("apply", "POST", "/tx/apply", 200, "renders and writes files, tells services; what happened to each"),

@@ -249,13 +249,19 @@ class Server:
         """Serves until stopped or idle, then answers what was accepted and returns."""
         self._server.last_busy = time.monotonic()
         while not self._stopping:
-            wasyncore.poll2(1.0, self._map)
+            wasyncore.poll2(self._pause_s(), self._map)
             if self._server.busy_channels():
                 self._server.last_busy = time.monotonic()
             elif self._idle_for(self._idle_timeout_s):
                 break
         self._stopping = True
         self._leave()
+
+    def _pause_s(self) -> float:
+        """How long to wait for an event: connections are looked after every second, and the idle time-out is kept."""
+        if self._idle_timeout_s is None:
+            return 1.0
+        return min(1.0, max(0.0, self._server.last_busy + self._idle_timeout_s - time.monotonic()))
 
     def _idle_for(self, limit_s: float | None) -> bool:
         return limit_s is not None and time.monotonic() - self._server.last_busy >= limit_s

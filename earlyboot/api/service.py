@@ -125,7 +125,11 @@ class Service:
         try:
             with self._store_lock:
                 return self._store.commit(
-                    _tx(query), peer, identity=query.get("identity"), replace=query.get("replace") == "true"
+                    _tx(query),
+                    peer,
+                    identity=query.get("identity"),
+                    replace=_flag(query, "replace"),
+                    may_be_empty=_flag(query, "empty"),
                 )
         except NothingPendingError:
             what = f"nothing is pending in the transaction '{_tx(query)}'"
@@ -194,6 +198,13 @@ def _tx(query: Query) -> str:
     return name
 
 
+def _flag(query: Query, name: str) -> bool:
+    text = query.get(name, "false")
+    if text not in ("true", "false"):
+        raise bad_request("bad-parameter", f"{name} is neither 'true' nor 'false'", f"write {name}=true, or nothing")
+    return text == "true"
+
+
 def _segments(key: str) -> tuple[str, ...]:
     try:
         return parse_key(key)
@@ -218,11 +229,15 @@ def _with_prefix(part: Mapping[str, object], name: str, prefix: str) -> dict[str
 def parse_body(data: bytes) -> object:
     """A JSON document; `Problem` for anything else, NaN, doubled keys and nesting without end included."""
     try:
-        return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        what = (
-            "the body is nested too deeply" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"
-        )
+        match error:
+            case RecursionError():
+                what = "the body is nested too deeply"
+            case UnicodeDecodeError():
+                what = "the body is not UTF-8"
+            case _:
+                what = f"the body is not JSON: {error}"
         raise bad_request("bad-json", what, "send one JSON object of settings, without the outer 'settings'") from None
 
 

@@ -78,6 +78,8 @@ class Reader:
     def _version(self) -> int:
         """How many migrations the file has been through; `HostError` for more than this program knows."""
         version = _whole(self._rows("PRAGMA user_version")[0][0])
+        if version < 0:
+            raise _damaged(self.path, f"its version is {version}")
         if version > len(MIGRATIONS):
             raise HostError(
                 Fault(
@@ -209,22 +211,29 @@ class Store(Reader):
             database.execute("DELETE FROM pending WHERE tx = ?", (tx,))
         return [str(key) for (key,) in rows]
 
-    def commit(self, tx: str, peer: Peer, *, identity: str | None = None, replace: bool = False) -> list[str]:
+    def commit(
+        self,
+        tx: str,
+        peer: Peer,
+        *,
+        identity: str | None = None,
+        replace: bool = False,
+        may_be_empty: bool = False,
+    ) -> list[str]:
         """Makes a pending transaction live and returns the keys whose values really changed, sorted.
 
-        With `identity` the same database transaction says that this machine's settings are committed, also where
-        nothing is pending. With `replace` the settings that the transaction does not name go away. Raises
-        `NothingPendingError`.
+        With `identity` the same database transaction says that this machine's settings are committed. With `replace` the
+        settings that the transaction does not name go away. Raises `NothingPendingError`, unless `may_be_empty`.
         """
         with self._transaction() as database:
             pending = database.execute(
                 "SELECT key, value, origin FROM pending WHERE tx = ? ORDER BY patch, rowid", (tx,)
             ).fetchall()
-            if not pending and identity is None:
+            if not pending and not may_be_empty:
                 raise NothingPendingError
             before = dict(database.execute("SELECT key, value FROM live").fetchall())
             after = {key: (value, origin) for key, value, origin in pending}
-            gone = sorted(before.keys() - after.keys()) if replace else []
+            gone = sorted(before.keys() - after.keys()) if replace and pending else []
             changed = sorted([*gone, *(key for key, (value, _) in after.items() if before.get(key) != value)])
             if changed or identity is not None:
                 record = [*pending, *((key, None, "replaced") for key in gone)]
@@ -301,13 +310,18 @@ def open_for_reading(path: str) -> Reader | None:
 def _damage_named(path: str) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
-        raise _damaged(path, str(error)) from None
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or "decode" in str(error):
+            # sqlite3 quotes the text, which may be a secret.
+            raise _damaged(path, "a text in it is not UTF-8") from None
+        raise _damaged(path, str(error), full=getattr(error, "sqlite_errorname", "") == "SQLITE_FULL") from None
 
 
-def _damaged(path: str, what: str) -> HostError:
+def _damaged(path: str, what: str, *, full: bool = False) -> HostError:
     fix = "if the file is damaged, move it away: the next boot is a first boot then"
-    return HostError(Fault("store", f"the settings store: {what}", Where(path), fix))
+    return HostError(
+        Fault("store", f"the settings store: {what}", Where(path), "free space on this file system" if full else fix)
+    )
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -64,9 +64,10 @@ def set_settings(arguments: argparse.Namespace, paths: Paths) -> int:
     with _client(arguments, paths) as client:
         try:
             client.call("patch_settings", settings, tx=tx)
-        except RefusedError:
+        except RefusedError as refused:
             client.call("delete_tx", tx=tx)
-            raise
+            # What the model refuses is what the operator typed, as it is for `apply`.
+            raise (OperatorError(*refused.faults) if refused.status == 400 else refused) from None
         return _commit_and_apply(client, tx)
 
 

@@ -56,7 +56,7 @@ OPTIONS = (
         *_one_of("first-boot", "keep"),
         "what a disk does that wakes up in another machine: read the sources again, or keep its settings",
     ),
-    Option("limits.user-data-bytes", 1 << 20, *_whole(1, 64 << 20), "the size of one decoded source"),
+    Option("limits.user-data-bytes", 1 << 20, *_whole(1, 1 << 20), "the size of one decoded source"),
     Option("limits.keys", 20_000, *_whole(1, 1_000_000), "the keys of one source"),
     Option("limits.depth", 32, *_whole(1, 64), "how deep tables and lists may be nested"),
 )

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 _WORD = re.compile(r"[^\s#!%;]+")
+# For the first ones a browser, whose rules the settings follow, takes any number of slashes of either kind.
+_SCHEME = re.compile(r"(?:https?|wss?|ftp):[/\\]*|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def time_sources(servers: Iterable[str | Mapping[str, object]], options: Iterable[str] | None) -> list[str]:
@@ -32,7 +34,8 @@ def host_of(url: str) -> str:
     """The host that a time server's URL names: settings hold `host`, `host:port`, an address, or a whole URL."""
     text = url.strip()
     if not _is_address(text):
-        text = re.split(r"[/?#\\]", text.rpartition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+        scheme = _SCHEME.match(text)
+        text = re.split(r"[/?#\\]", text[scheme.end() if scheme else 0 :], maxsplit=1)[0].rpartition("@")[2]
         bracketed = re.match(r"\[([^\]]*)\]", text)
         text = bracketed[1] if bracketed else text.partition(":")[0]
     if not _WORD.fullmatch(text):

@@ -6,6 +6,7 @@ any moment leaves either nothing or something to be applied again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -61,27 +62,36 @@ def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) 
             status["sources"] = list(gathered.rows)
             status["warnings"] = [fault.json() for fault in gathered.warnings]
             sources = gathered.sources
-            _push(launch.client, gathered, timeline)
-        _commit(launch.client, state, sources, timeline, status, keep=keep)
+            _push(launch, gathered, timeline)
+        _commit(launch, state, sources, timeline, status, keep=keep)
         _apply(launch.client, timeline, status)
     finally:
         launch.close()
 
 
 class _Launch:
-    """The connection of a first boot to the API. It begins, imports included, while the sources are being read."""
+    """The transaction of a first boot. It begins, imports included, while the sources are being read.
+
+    Each run has one of its own, and says whether it may be empty: what a killed run still had under way can then neither
+    mix with what this one reads nor commit nothing in its name.
+    """
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
         self._client: Client | None = None
+        self.tx = ""
 
     def begin(self) -> None:
         from earlyboot.api.client import Client
         from earlyboot.api.contract import LAUNCH_TX
 
         self._client = Client(self._paths.socket)
-        # What an interrupted boot left pending must not be committed with what this one reads.
-        self._client.call("delete_tx", tx=LAUNCH_TX)
+        pending = self._client.call("list_tx")
+        assert isinstance(pending, list)
+        self.tx = f"{LAUNCH_TX}-{os.urandom(4).hex()}"
+        for name in [name for name in pending if name.startswith(LAUNCH_TX)] or [self.tx]:
+            # Dropping its own, where nothing is left over, still tells the server that there is going to be work.
+            self._client.call("delete_tx", tx=name)
 
     @property
     def client(self) -> Client:
@@ -104,24 +114,24 @@ def _configuration(paths: Paths, timeline: Timeline) -> tuple[Options, Profile]:
     return options, profile
 
 
-def _push(client: Client, gathered: Gathered, timeline: Timeline) -> None:
+def _push(launch: _Launch, gathered: Gathered, timeline: Timeline) -> None:
     """One PATCH a source, in order. Every fault of every source is collected; with one, nothing stays pending."""
     from earlyboot.api.client import RefusedError
-    from earlyboot.api.contract import LAUNCH_TX
 
+    client = launch.client
     faults = [fault for error in gathered.errors for fault in error.faults]
     unreadable = any(not isinstance(error, OperatorError) for error in gathered.errors)
     with timeline.step("validate") as step:
         for source in gathered.sources:
             try:
-                client.call("patch_settings", source.settings, tx=LAUNCH_TX, origin=source.origin)
+                client.call("patch_settings", source.settings, tx=launch.tx, origin=source.origin)
             except RefusedError as refused:
                 if refused.status != 400:
                     raise
                 faults += _placed(source, refused)
         step.detail = f"{len(gathered.sources)} sources with data" if not faults else f"{len(faults)} faults"
         if faults:
-            client.call("delete_tx", tx=LAUNCH_TX)
+            client.call("delete_tx", tx=launch.tx)
             raise (SourceError if unreadable else OperatorError)(*faults)
 
 
@@ -133,19 +143,27 @@ def _placed(source: Source, refused: object) -> Sequence[Fault]:
 
 
 def _commit(
-    client: Client, state: State, sources: Sequence[Source], timeline: Timeline, status: Status, *, keep: bool
+    launch: _Launch, state: State, sources: Sequence[Source], timeline: Timeline, status: Status, *, keep: bool
 ) -> None:
-    from earlyboot.api.contract import LAUNCH_TX
-
     # Another machine's settings go only when this one has its own: a copied disk without user data keeps what it knows.
     replace = state.others and bool(sources)
     with timeline.step("commit") as step:
-        changed = client.call("commit_tx", tx=LAUNCH_TX, identity=state.identity, replace="true" if replace else None)
+        changed = launch.client.call(
+            "commit_tx",
+            tx=launch.tx,
+            identity=state.identity,
+            replace="true" if replace else None,
+            empty=None if any(_has_values(source.settings) for source in sources) else "true",
+        )
         step.detail = f"{len(changed) if isinstance(changed, list) else 0} settings changed"
     if state.others and not sources and not keep:
         what = "this machine is a new one, no source has data, and the settings of the old one were kept"
         fix = "provide user data, or run `earlyboot clean` before an image is copied"
         status["degraded"] = [Fault("kept-settings", what, Where(), fix).json()]
+
+
+def _has_values(table: Mapping[str, object]) -> bool:
+    return any(_has_values(value) if isinstance(value, Mapping) else True for value in table.values())
 
 
 def _apply(client: Client, timeline: Timeline, status: Status, why: str = "") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hostkit import activation, systemd
+from hostkit import systemd
 from hostkit.errors import HostError
 from hostkit.systemd import UnitResult
 

@@ -1,0 +1,382 @@
+"""Applying over a real folder and with real commands: all or nothing rendered, only differences written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from earlyboot.config import profile as profiles
+from earlyboot.config.paths import Paths
+from earlyboot.config.profile import Profile, ServiceSpec
+from earlyboot.render import apply as applying
+from earlyboot.render.apply import FileOutcome, Outcome, ServiceOutcome, apply
+from earlyboot.render.record import Applied, has_changed
+from hostkit.errors import HostError
+
+MOTD, HOSTNAME, HOSTS = "settings.motd", "settings.network.hostname", "settings.network.hosts"
+PROXY, SERVERS, SYSCTL = "settings.network.https-proxy", "settings.ntp.time-servers", "settings.kernel.sysctl.a"
+
+
+class Machine(Paths):
+    """A root whose services may be told, as those of the running machine."""
+
+    is_machine = True
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    (tmp_path / "root/etc/chrony").mkdir(parents=True)
+    return Machine(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def profile(calls: Path) -> Profile:
+    """The real files, and services that write down that they were told."""
+
+    def service(name: str, *files: str) -> ServiceSpec:
+        return ServiceSpec(name, files, (("sh", "-c", f"echo {name} >> {calls}"),))
+
+    services = (service("names", "hostname", "hosts"), service("time", "chrony-sources"), service("kernel", "sysctl"))
+    return profiles.load("metal")._replace(services=services)
+
+
+class Applier:
+    """Applies one after the other, each knowing what the last one recorded."""
+
+    def __init__(self, profile: Profile, paths: Paths, calls: Path) -> None:
+        self.profile, self.paths, self._calls = profile, paths, calls
+        self.previous: Applied | None = None
+
+    def __call__(self, settings: dict[str, object]) -> Outcome:
+        outcome = apply(settings, self.profile, self.paths, self.previous)
+        self.previous = Applied(1, "digest", outcome.notes(), outcome.record)
+        return outcome
+
+    def told(self) -> list[str]:
+        """Whom the commands reached since the last time this was asked."""
+        lines = self._calls.read_text().split() if self._calls.exists() else []
+        self._calls.unlink(missing_ok=True)
+        return lines
+
+    def place(self, path: str) -> Path:
+        return Path(self.paths.inside(path))
+
+
+@pytest.fixture
+def applier(profile: Profile, paths: Paths, calls: Path) -> Applier:
+    return Applier(profile, paths, calls)
+
+
+def outcomes(outcome: Outcome) -> dict[str, str]:
+    return {file.name: file.outcome for file in outcome.files}
+
+
+def tree(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Everything below a folder, with what would give a rewrite away."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        data = path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+        found[str(path)] = (status.st_ino, status.st_mode, status.st_mtime_ns, data)
+    return found
+
+
+def test_what_differs_is_written_with_its_mode_and_the_rest_is_left_alone(applier: Applier) -> None:
+    settings: dict[str, object] = {MOTD: "x", PROXY: "http://u:p@h", SERVERS: ["a.example"]}
+    outcome = applier(settings)
+    assert outcome.files == (
+        FileOutcome("motd", "/etc/motd", "written"),
+        FileOutcome("proxy-environment", "/etc/earlyboot/proxy.env", "written"),
+        FileOutcome("chrony-sources", "/etc/chrony/sources.d/earlyboot.sources", "written"),
+    )
+    modes = {file.path: stat.S_IMODE(applier.place(file.path).stat().st_mode) for file in outcome.files}
+    assert list(modes.values()) == [0o644, 0o600, 0o644]
+    assert applier.place("/etc/motd").read_text() == "x\n"
+    before = tree(applier.place("/etc"))
+    assert set(outcomes(applier(settings)).values()) == {"unchanged"}
+    assert tree(applier.place("/etc")) == before
+    assert outcomes(applier({**settings, MOTD: "y"})) == {
+        "motd": "written",
+        "proxy-environment": "unchanged",
+        "chrony-sources": "unchanged",
+    }
+
+
+def test_the_secret_file_was_never_readable_by_others(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: set[int] = set()
+    folder = applier.place("/etc/earlyboot")
+    real = os.rename
+
+    def rename(source: str, target: str) -> None:
+        modes.update(stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir())
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    applier({PROXY: "http://u:p@h"})
+    assert modes == {0o600}
+
+
+def test_settings_that_feed_nothing_need_no_renderer(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "_render", lambda *_: pytest.fail("rendered"))
+    outcome = applier({"settings.aws.region": "x"})
+    assert (outcome.files, outcome.services, outcome.record) == ((), (), ())
+    assert outcome.plan.unused_keys == ("settings.aws.region",)
+
+
+def test_the_record_agrees_with_the_disk_at_once(applier: Applier) -> None:
+    outcome = applier({MOTD: "x", PROXY: "http://h"})
+    assert [(file.path, file.sha256, file.mode) for file in outcome.record] == [
+        (path, hashlib.sha256(applier.place(path).read_bytes()).hexdigest(), mode)
+        for path, mode in (("/etc/motd", 0o644), ("/etc/earlyboot/proxy.env", 0o600))
+    ]
+    assert not any(has_changed(file, applier.paths) for file in outcome.record)
+
+
+def test_one_file_that_cannot_be_rendered_leaves_all_as_they_were(applier: Applier) -> None:
+    applier({MOTD: "x", SYSCTL: "1"})
+    applier.told()
+    before = tree(applier.place("/etc"))
+    # Behind the motd, and before the sysctl file that would have to go.
+    with pytest.raises(HostError, match="chrony-sources cannot be rendered: a time server's URL names no host"):
+        applier({MOTD: "y", SERVERS: ["file:///x"]})
+    assert tree(applier.place("/etc")) == before
+    assert applier.told() == []
+
+
+def test_one_file_that_cannot_be_written_leaves_all_as_they_were(applier: Applier) -> None:
+    applier({MOTD: "x", SYSCTL: "1"})
+    applier.told()
+    folder = applier.place("/etc/chrony/sources.d")
+    folder.mkdir()
+    if os.geteuid() or subprocess.run(["chattr", "+i", str(folder)], check=False, capture_output=True).returncode:
+        pytest.skip("needs root and a file system with attributes: to root every folder is writable")
+    try:
+        before = tree(applier.place("/etc"))
+        with pytest.raises(HostError) as caught:
+            applier({MOTD: "y", SERVERS: ["a.example"]})
+        assert tree(applier.place("/etc")) == before
+    finally:
+        subprocess.run(["chattr", "-i", str(folder)], check=True)
+    assert str(caught.value) == (
+        f"error: {folder}/earlyboot.sources cannot be written: Operation not permitted\n"
+        f"  where: {folder}/earlyboot.sources\n"
+        "  fix:   run as root"
+    )
+    assert applier.told() == []
+
+
+def symlink_to_theirs(path: Path) -> None:
+    (path.parent / "theirs").write_text("theirs")
+    path.symlink_to("theirs")
+
+
+def bind_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        symlink_to_theirs,
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.symlink_to(path.name),
+        os.mkfifo,
+        bind_socket,
+    ],
+)
+def test_whatever_stands_in_the_place_of_a_file_is_replaced_and_nothing_behind_it_touched(
+    applier: Applier, make: Callable[[Path], None]
+) -> None:
+    make(applier.place("/etc/motd"))
+    assert outcomes(applier({MOTD: "x"})) == {"motd": "written"}
+    assert stat.S_ISREG(applier.place("/etc/motd").lstat().st_mode)
+    assert applier.place("/etc/motd").read_text() == "x\n"
+    theirs = applier.place("/etc/theirs")
+    assert not theirs.exists() or theirs.read_text() == "theirs"
+
+
+def test_a_link_to_the_right_content_is_replaced_too(applier: Applier) -> None:
+    applier.place("/etc/theirs").write_text("x\n")
+    applier.place("/etc/theirs").chmod(0o644)
+    applier.place("/etc/motd").symlink_to("theirs")
+    assert outcomes(applier({MOTD: "x"})) == {"motd": "written"}
+    assert not applier.place("/etc/motd").is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o4600, 0o400])
+def test_a_file_with_another_mode_is_written_anew(applier: Applier, mode: int) -> None:
+    applier({PROXY: "http://h"})
+    applier.place("/etc/earlyboot/proxy.env").chmod(mode)
+    assert outcomes(applier({PROXY: "http://h"})) == {"proxy-environment": "written"}
+    assert stat.S_IMODE(applier.place("/etc/earlyboot/proxy.env").stat().st_mode) == 0o600
+
+
+def test_a_file_changed_by_hand_is_repaired_and_its_service_told(applier: Applier) -> None:
+    applier({HOSTNAME: "a", SERVERS: ["a.example"]})
+    assert applier.told() == ["names", "time"]
+    applier.place("/etc/hostname").write_text("b\n")
+    outcome = applier({HOSTNAME: "a", SERVERS: ["a.example"]})
+    assert outcomes(outcome) == {"hostname": "written", "hosts": "unchanged", "chrony-sources": "unchanged"}
+    assert outcome.services == (ServiceOutcome("names", "done", ""),)
+    assert applier.told() == ["names"]
+
+
+def test_a_file_of_ours_goes_with_its_last_key_and_its_service_is_told(applier: Applier) -> None:
+    applier({SERVERS: ["a.example"], MOTD: "x"})
+    applier.told()
+    outcome = applier({})
+    assert outcome.files == (FileOutcome("chrony-sources", "/etc/chrony/sources.d/earlyboot.sources", "removed"),)
+    assert not applier.place("/etc/chrony/sources.d/earlyboot.sources").exists()
+    assert applier.place("/etc/motd").read_text() == "x\n"  # the image's own: there is no telling what it was
+    assert applier.told() == ["time"]
+    assert applier({}).files == ()
+
+
+def test_a_file_of_ours_that_somebody_removed_already_is_no_error(applier: Applier) -> None:
+    applier({SERVERS: ["a.example"]})
+    applier.place("/etc/chrony/sources.d/earlyboot.sources").unlink()
+    assert outcomes(applier({})) == {"chrony-sources": "removed"}
+
+
+def test_a_file_that_we_never_wrote_is_not_removed(applier: Applier) -> None:
+    theirs = applier.place("/etc/sysctl.d/90-earlyboot.conf")
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    assert applier({MOTD: "x"}).files == (FileOutcome("motd", "/etc/motd", "written"),)
+    assert theirs.read_text() == "theirs"
+
+
+# ---- services
+
+
+def test_a_service_is_told_once_for_all_its_files_and_only_when_one_changed(applier: Applier) -> None:
+    settings: dict[str, object] = {HOSTNAME: "a", HOSTS: [["10.0.0.1", ["b"]]], SYSCTL: "1", MOTD: "x"}
+    assert [service.name for service in applier(settings).services] == ["names", "kernel"]
+    assert applier.told() == ["names", "kernel"]
+    assert applier(settings).services == ()
+    assert applier({**settings, MOTD: "y"}).services == ()
+    assert [service.name for service in applier({**settings, SYSCTL: "2"}).services] == ["kernel"]
+    assert applier.told() == ["kernel"]
+
+
+def test_a_kill_between_writing_and_telling_is_made_good_by_the_next_apply(applier: Applier) -> None:
+    applier({SYSCTL: "1"})
+    assert applier.told() == ["kernel"]
+    # The one before was killed after it wrote: the disk agrees, and the record is still of the old content.
+    recorded = applier.previous
+    applier({SYSCTL: "2"})
+    applier.told()
+    applier.previous = recorded
+    outcome = applier({SYSCTL: "2"})
+    assert outcomes(outcome) == {"sysctl": "unchanged"}
+    assert applier.told() == ["kernel"]
+    assert applier({SYSCTL: "2"}).services == ()
+
+
+def test_on_a_first_apply_services_are_told_although_the_image_has_the_same_files(applier: Applier) -> None:
+    applier({SYSCTL: "1"})
+    applier.told()
+    applier.previous = None
+    assert outcomes(applier({SYSCTL: "1"})) == {"sysctl": "unchanged"}
+    assert applier.told() == ["kernel"]
+
+
+def with_commands(applier: Applier, *commands: tuple[str, ...]) -> None:
+    """Two services on two files: the first with these commands, the second as it was."""
+    first = ServiceSpec("first", ("motd",), commands)
+    applier.profile = applier.profile._replace(services=(first, applier.profile.services[2]))
+
+
+def test_a_service_that_fails_is_an_outcome_and_the_others_are_told(applier: Applier) -> None:
+    with_commands(applier, ("sh", "-c", "echo one >&2; echo 'the reason' >&2; exit 3"), ("touch", "/never"))
+    outcome = applier({MOTD: "x", SYSCTL: "1"})
+    detail = "sh -c echo one >&2; echo 'the reason' >&2; exit 3: exit status 3: the reason"
+    assert outcome.services == (ServiceOutcome("first", "failed", detail), ServiceOutcome("kernel", "done", ""))
+    assert outcome.notes()["failed_services"] == ["first"]
+    assert applier.told() == ["kernel"]
+
+
+def test_a_failed_service_is_tried_again_until_it_succeeds(applier: Applier, tmp_path: Path) -> None:
+    with_commands(applier, ("test", "-e", str(tmp_path / "mended")))
+    for _ in range(2):
+        assert [(service.name, service.outcome) for service in applier({MOTD: "x"}).services] == [("first", "failed")]
+    (tmp_path / "mended").touch()
+    assert applier({MOTD: "x"}).services == (ServiceOutcome("first", "done", ""),)
+    assert applier({MOTD: "x"}).services == ()
+
+
+def test_the_commands_of_a_service_run_in_order_and_without_a_shell(applier: Applier, tmp_path: Path) -> None:
+    script = f'printf "%s\\n" "$@" >> {tmp_path}/words'
+    with_commands(applier, ("sh", "-c", script, "sh", "$HOME; a b", "*"), ("sh", "-c", script, "sh", "second"))
+    assert applier({MOTD: "x"}).services[0].outcome == "done"
+    assert (tmp_path / "words").read_text() == "$HOME; a b\n*\nsecond\n"
+
+
+def test_a_command_gets_a_path_and_nothing_else_of_our_environment(
+    applier: Applier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/x")
+    with_commands(applier, ("sh", "-c", f"env > {tmp_path}/env"))
+    applier({MOTD: "x"})
+    names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
+    assert names - {"PWD", "_", "SHLVL", "OLDPWD"} == {"PATH", "LANG"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "detail"),
+    [
+        (("/no/such/program", "x"), "/no/such/program cannot be started: No such file or directory"),
+        (("/etc/passwd",), "/etc/passwd cannot be started: Permission denied"),
+        (("sh", "-c", "kill -9 $$"), "sh -c kill -9 $$: killed by SIGKILL"),
+        (("sleep", "1000"), "sleep 1000: no end within 0.2 s"),
+        (("false",), "false: exit status 1"),
+    ],
+)
+def test_why_a_service_failed_is_said(
+    applier: Applier, argv: tuple[str, ...], detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "_COMMAND_DEADLINE_S", 0.2)
+    with_commands(applier, argv)
+    assert applier({MOTD: "x"}).services == (ServiceOutcome("first", "failed", detail),)
+
+
+def test_in_a_root_that_is_not_the_machines_no_service_is_told(applier: Applier) -> None:
+    applier.paths = Paths(applier.paths.root)
+    outcome = applier({SYSCTL: "1"})
+    assert outcome.services == (ServiceOutcome("kernel", "skipped", "this root is not the running machine's"),)
+    assert outcome.notes()["failed_services"] == []
+    assert applier.told() == []
+
+
+def test_what_an_apply_reports_is_plain_and_complete(applier: Applier) -> None:
+    with_commands(applier, ("false",))
+    name = "settings.bootstrap-commands.a"
+    outcome = applier({MOTD: "x", "settings.aws.region": "r", f"{name}.mode": "once", f"{name}.commands": []})
+    assert outcome.json() == {
+        "files": [{"name": "motd", "path": "/etc/motd", "outcome": "written"}],
+        "services": [{"name": "first", "outcome": "failed", "detail": "false: exit status 1"}],
+        "unused_keys": ["settings.aws.region"],
+        "not_run": [name],
+        "failed_services": ["first"],
+    }
