@@ -7,7 +7,7 @@ import os
 from hostkit import files
 from hostkit.errors import HostError
 
-_LIMIT_BYTES = 64 << 10
+_LIMIT_BYTES = 1 << 20
 _HEX = frozenset("0123456789abcdef")
 
 # What firmware holds where nobody wrote a UUID: one value on thousands of machines.
@@ -63,10 +63,13 @@ def _machine_id(root: str) -> str | None:
     # machine-id(5): "uninitialized" before the first boot; all zeros is no id.
     if len(text) != 32 or not _HEX.issuperset(text) or text == "0" * 32:
         return None
-    # On a read-only /etc systemd mounts a transient id over the file: it changes with every boot.
-    if os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev:
-        return None
-    return text
+    # Where it cannot write one down yet, systemd mounts a transient id over the file.
+    return None if _is_mount_point(os.path.realpath(path)) else text
+
+
+def _is_mount_point(path: str) -> bool:
+    # Not from device numbers: on an overlay a file and its folder may have different ones.
+    return f" {path} " in _read("/proc/self/mountinfo")
 
 
 def in_container() -> bool:

@@ -30,11 +30,6 @@ def transient_unit(unit: str, properties: Mapping[str, str], argv: Sequence[str]
     return [*command, "--", *argv]
 
 
-def stop_unit(unit: str) -> None:
-    """Asks for a unit's end without waiting for it; one that is gone already is no error."""
-    process.run(process.Command(["systemctl", "--no-block", "--quiet", "stop", unit], _COMMAND_DEADLINE_S))
-
-
 def start_emergency() -> None:
     """Takes the machine to emergency.target without waiting: whoever asks is about to be stopped by it."""
     process.run(process.Command(["systemctl", "--no-block", "start", "emergency.target"], _COMMAND_DEADLINE_S))

@@ -95,7 +95,8 @@ def _refuse_oversize(text: str, source: str, limits: Limits) -> None:
             line = text.count("\n", 0, match.start()) + 1
             raise OperatorError(_too_deep(Where(source, line), limits))
         if keys > limits.keys:
-            raise OperatorError(_too_many_keys(source, limits))
+            line = text.count("\n", 0, match.start()) + 1
+            raise OperatorError(_too_many_keys(Where(source, line), limits))
 
 
 def _too_deep(where: Where, limits: Limits) -> Fault:
@@ -107,11 +108,11 @@ def _too_deep(where: Where, limits: Limits) -> Fault:
     )
 
 
-def _too_many_keys(source: str, limits: Limits) -> Fault:
+def _too_many_keys(where: Where, limits: Limits) -> Fault:
     return Fault(
         "too-many-keys",
         f"the document has more than {limits.keys:,} keys",
-        Where(source),
+        where,
         "split the work: settings describe one machine, data belongs into a bootstrap container",
     )
 
@@ -137,7 +138,7 @@ def _value_faults(document: dict[str, object], limits: Limits) -> Iterator[tuple
         elif isinstance(value, dict):
             keys += len(value)
             if keys > limits.keys:
-                yield (), *_too_many_keys("", limits)[:2], "split the work: settings describe one machine"
+                yield (), *_too_many_keys(Where(), limits)[:2], "split the work: settings describe one machine"
                 return
             work.extend(((*path, key), item) for key, item in reversed(value.items()))
         elif isinstance(value, list):
@@ -157,9 +158,14 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if re.fullmatch(r"[A-Za-z0-9_/-]+", part) else '"' + part.replace('"', '\\"') + '"'
+            name = part if re.fullmatch(r"[A-Za-z0-9_/-]+", part) else f'"{_shown(part)}"'
             text += f".{name}" if text else name
     return text
+
+
+def _shown(name: str) -> str:
+    """A quoted key in an error. One that looks like a URL or an address is a value that lost its key, maybe a secret."""
+    return "…" if "@" in name or "://" in name or len(name) > 200 else name.replace('"', '\\"')
 
 
 class Index:

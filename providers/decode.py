@@ -38,7 +38,7 @@ def too_large(source: str, limit_bytes: int) -> SourceError:
         source,
         "user-data-too-large",
         f"the user data is larger than {limit_bytes} bytes",
-        "make it smaller, or raise the limit under [limits] in earlyboot.toml",
+        "make it smaller; large files belong into a bootstrap container",
     )
 
 
@@ -91,7 +91,7 @@ def _member(raw: bytes, at: int, data: bytearray, source: str, limit_bytes: int)
                 source,
                 "gzip-too-large",
                 f"the gzip data unpacks to more than {limit_bytes} bytes",
-                "make it smaller, or raise the limit under [limits] in earlyboot.toml",
+                "make it smaller; large files belong into a bootstrap container",
             )
     return at - len(unpacker.unused_data)
 

@@ -118,7 +118,7 @@ class _Seen(NamedTuple):
     fix: str
 
 
-_AGAIN = "reboot, or run `earlyboot reapply`, when the service answers again; limit what else asks it on this machine"
+_AGAIN = "reboot when the service answers again; limit what else asks it on this machine"
 _PATH = "see that metadata is enabled for the instance, and that no firewall, route or proxy takes 169.254.169.254"
 _NETWORK = "see why the network did not come up: `networkctl status`, and `journalctl -u systemd-networkd`"
 
@@ -252,8 +252,8 @@ def _refused(status: int, path: str) -> SourceError:
             "ec2-imds-off",
             "EC2 instance metadata is switched off (403)",
             path,
-            "`aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`; or take ec2-imds"
-            " off the providers of the profile",
+            "`aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`; or switch the"
+            " source off: enabled = false under [providers.ec2-imds] in earlyboot.toml",
         )
     if status == 0:
         what = "EC2 instance metadata gave an answer with a head too large to read"

@@ -62,6 +62,8 @@ def _check(status: os.stat_result, path: str) -> None:
         what, fix = f"the file belongs to user {status.st_uid}: others could have written it", "chown root:root"
     elif status.st_mode & stat.S_IWOTH:
         what, fix = "every user may write to the file: others could have written it", "chmod o-w"
+    elif status.st_mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid()):
+        what, fix = f"group {status.st_gid} may write to the file: others could have written it", "chmod g-w"
     else:
         return
     raise _broken(path, "local-untrusted", what, f"look at what it holds, then `{fix} {path}`")

@@ -75,7 +75,11 @@ ENDPOINTS = (
         "/machine",
         204,
         "moves a machine's first boot to its next phase",
-        (Parameter("identity", "which machine", required=True), Parameter("phase", "which phase", required=True)),
+        (
+            Parameter("identity", "which machine", required=True),
+            Parameter("phase", "which phase", required=True),
+            Parameter("was", "what the machine was known as before it had this identity"),
+        ),
     ),
 )
 

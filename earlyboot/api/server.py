@@ -187,9 +187,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         awaited = not self.has_spoken and time.monotonic() - self.accepted_at < _SILENCE_LIMIT_S
         return awaited or self.request is not None or bool(self.requests) or self.total_outbufs_len > 0
 
-    def drips(self) -> bool:
-        """Whether a request has been arriving for too long: bytes now and then keep waitress' own time-out away."""
-        return self.request is not None and time.monotonic() - self.request_began > _REQUEST_LIMIT_S
+    def is_late(self) -> bool:
+        """Whether a request has been arriving for too long, or never began: bytes now and then keep waitress' own
+        time-out away, and silence would hold one of few places."""
+        now = time.monotonic()
+        if not self.has_spoken:
+            return now - self.accepted_at > _SILENCE_LIMIT_S
+        return self.request is not None and now - self.request_began > _REQUEST_LIMIT_S
 
 
 class _Server(UnixWSGIServer):  # type: ignore[misc]
@@ -197,9 +201,9 @@ class _Server(UnixWSGIServer):  # type: ignore[misc]
     last_busy = 0.0
 
     def busy_channels(self) -> list[_Channel]:
-        """The connections with something to do; those whose request arrives too slowly are closed."""
+        """The connections with something to do; those whose request is late are closed."""
         for channel in list(self.active_channels.values()):
-            if channel.drips():
+            if channel.is_late():
                 channel.will_close = True
             if channel.will_close and not channel.requests:
                 # waitress would wait until it can be written to; who does not read its answer would stay for ever.

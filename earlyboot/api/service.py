@@ -9,19 +9,29 @@ from typing import TYPE_CHECKING
 
 from earlyboot.api.contract import DEFAULT_TX
 from earlyboot.api.problem import Problem, bad_request
-from earlyboot.api.store import PENDING_LIMIT, PHASES, NothingPendingError, Peer, PendingLimitError, Store
+from earlyboot.api.store import (
+    PENDING_LIMIT,
+    PHASES,
+    SIZE_LIMIT_BYTES,
+    NothingPendingError,
+    Peer,
+    PendingLimitError,
+    SizeLimitError,
+    Store,
+)
 from earlyboot.config import profile as profiles
 from earlyboot.config.paths import Paths
 from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT, flatten, unflatten
 from earlyboot.render.record import Applied, digest
 from hostkit import machine, toml
-from hostkit.errors import Fault, Where
+from hostkit.errors import Fault, HostError, Where
 
 if TYPE_CHECKING:
     from earlyboot.render.apply import Outcome
 
 Query = Mapping[str, str]
+_ORIGIN_LIMIT = 4096
 _OS_FIELDS = {
     "pretty_name": "PRETTY_NAME",
     "variant_id": "VARIANT_ID",
@@ -98,9 +108,14 @@ class Service:
                 "bad-key", str(error), "use a shorter name of letters, digits, '-', '_' and '/'"
             ) from None
         origin = query.get("origin") or f"api uid={peer.uid} pid={peer.pid}"
+        if len(origin) > _ORIGIN_LIMIT or not origin.isprintable():
+            what = f"origin is not 1 to {_ORIGIN_LIMIT} printable characters"
+            raise bad_request("bad-parameter", what, "name the place that the settings come from, such as a path")
         try:
             with self._store_lock:
                 self._store.patch(_tx(query), values, origin)
+        except SizeLimitError:
+            raise _too_large() from None
         except PendingLimitError:
             what = f"{PENDING_LIMIT} transactions are pending already"
             raise Problem(409, Fault("too-many-transactions", what, Where(), "commit or delete some first")) from None
@@ -118,22 +133,35 @@ class Service:
             return self._store.transactions()
 
     def commit_tx(self, query: Query, peer: Peer, body: object) -> object:
-        if query.get("replace", "false") not in ("true", "false"):
-            raise bad_request(
-                "bad-parameter", "replace is neither 'true' nor 'false'", "write replace=true, or nothing"
-            )
+        replace = _flag(query, "replace")
+        if "identity" in query:
+            self._refuse_unrenderable(_tx(query), replace=replace)
         try:
             with self._store_lock:
                 return self._store.commit(
                     _tx(query),
                     peer,
                     identity=query.get("identity"),
-                    replace=_flag(query, "replace"),
+                    replace=replace,
                     may_be_empty=_flag(query, "empty"),
                 )
         except NothingPendingError:
             what = f"nothing is pending in the transaction '{_tx(query)}'"
             raise Problem(422, Fault("nothing-pending", what, Where(), "PATCH /settings with this tx first")) from None
+        except SizeLimitError:
+            raise _too_large() from None
+
+    def _refuse_unrenderable(self, tx: str, *, replace: bool) -> None:
+        """A first boot's settings are never read again once they are committed: what no file can hold must not be."""
+        from earlyboot.render.apply import render_all
+
+        with self._store_lock:
+            pending = self._store.pending(tx)
+            live = {} if replace and pending else {key: entry.value for key, entry in self._store.live().items()}
+        try:
+            render_all({**self._defaults, **live, **pending}, self._profile, self._paths)
+        except HostError as error:
+            raise Problem(400, *error.faults) from None
 
     def apply(self, query: Query, peer: Peer, body: object) -> object:
         outcome, generation = self._apply()
@@ -159,6 +187,8 @@ class Service:
                 "bad-parameter", "phase is none that a machine can be in", f"use one of {', '.join(PHASES)}"
             )
         with self._store_lock:
+            if "was" in query:
+                self._store.rename_machine(query["was"], query["identity"])
             known = self._store.reach_phase(query["identity"], query["phase"])
         if not known:
             what = "the store does not know this machine identity"
@@ -196,6 +226,11 @@ def _tx(query: Query) -> str:
     if not name or len(name) > 64 or not name.isprintable():
         raise bad_request("bad-parameter", "tx is not 1 to 64 printable characters", "use a short name")
     return name
+
+
+def _too_large() -> Problem:
+    what = f"the settings are larger than {SIZE_LIMIT_BYTES:,} bytes"
+    return Problem(413, Fault("too-large", what, Where(), "large files belong into a bootstrap container"))
 
 
 def _flag(query: Query, name: str) -> bool:

@@ -21,6 +21,8 @@ from hostkit.errors import Fault, HostError, Where
 
 PHASES = ("committed", "applied", "bootstrapped", "configured")
 PENDING_LIMIT = 64
+# Of the keys and values of one transaction, and of all live settings: every apply holds them in memory.
+SIZE_LIMIT_BYTES = 8 << 20
 
 
 class Peer(NamedTuple):
@@ -54,6 +56,10 @@ class NothingPendingError(Exception):
 
 class PendingLimitError(Exception):
     """Too many transactions are open."""
+
+
+class SizeLimitError(Exception):
+    """The transaction, or what would be live after it, is larger than `SIZE_LIMIT_BYTES`."""
 
 
 class Reader:
@@ -195,6 +201,7 @@ class Store(Reader):
                 "INSERT INTO pending VALUES (?, ?, ?, ?, ?)",
                 [(tx, number[0], key, _json(value), origin) for key, value in values.items()],
             )
+            _bound(database, "SELECT sum(length(key) + length(value)) FROM pending WHERE tx = ?", tx)
 
     def pending(self, tx: str) -> dict[str, object]:
         """The values of a pending transaction; empty if there is none of that name."""
@@ -243,8 +250,12 @@ class Store(Reader):
                     "INSERT OR REPLACE INTO live VALUES (?, ?, ?, (SELECT max(id) FROM generation))",
                     [(key, value, origin) for key, (value, origin) in after.items()],
                 )
+            _bound(database, "SELECT sum(length(key) + length(value)) FROM live")
             database.execute("DELETE FROM pending WHERE tx = ?", (tx,))
             if identity is not None:
+                if replace and pending:
+                    # Whose settings went away is not configured any more, should its disk come back to it.
+                    database.execute("DELETE FROM machine WHERE identity != ?", (identity,))
                 # A machine that is further than that stays there: a phase moves only forward.
                 database.execute("INSERT OR IGNORE INTO machine VALUES (?, 'committed', ?)", (identity, time.time()))
         return changed
@@ -259,6 +270,11 @@ class Store(Reader):
             "INSERT INTO change VALUES (?, ?, ?, ?, ?)",
             [(cursor.lastrowid, ordinal, *line) for ordinal, line in enumerate(record)],
         )
+
+    def rename_machine(self, before: str, identity: str) -> None:
+        """Gives a machine's row the identity that it has now."""
+        with self._transaction() as database:
+            database.execute("UPDATE OR REPLACE machine SET identity = ? WHERE identity = ?", (identity, before))
 
     def reach_phase(self, identity: str, phase: str) -> bool:
         """Moves an identity forward; `False` where the store does not know it. Going back is no move."""
@@ -322,6 +338,11 @@ def _damaged(path: str, what: str, *, full: bool = False) -> HostError:
     return HostError(
         Fault("store", f"the settings store: {what}", Where(path), "free space on this file system" if full else fix)
     )
+
+
+def _bound(database: sqlite3.Connection, query: str, *values: object) -> None:
+    if (database.execute(query, values).fetchone()[0] or 0) > SIZE_LIMIT_BYTES:
+        raise SizeLimitError
 
 
 def _statements(script: str) -> Iterator[str]:

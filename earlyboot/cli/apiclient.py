@@ -36,7 +36,8 @@ def get(arguments: argparse.Namespace, paths: Paths) -> int:
             found = client.call("get_all", prefix=prefix)
             assert isinstance(found, dict)
             _merge(answer, found)
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    # On a terminal nothing that a setting holds may steer it.
+    print(json.dumps(answer, indent=2, ensure_ascii=sys.stdout.isatty()))
     return 0
 
 

@@ -28,8 +28,8 @@ def run(program: str, argv: Sequence[str]) -> int:
             raise
         import json
 
-        # A provider's stdout is for its data alone.
-        out = sys.stderr if module == "provider" else sys.stdout
+        # A provider's stdout is for its data alone, a stage's for its events.
+        out = sys.stderr if module in ("provider", "stage") else sys.stdout
         print(json.dumps([fault.json() for fault in error.faults], indent=1), file=out)
         return error.exit_status
     return status

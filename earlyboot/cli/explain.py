@@ -9,11 +9,9 @@ from earlyboot.api import store
 from earlyboot.config import options, profile
 from earlyboot.config.paths import Paths
 from earlyboot.model.key import parse_key
-from earlyboot.model.secrets import is_secret
+from earlyboot.model.secrets import redacted
 from earlyboot.model.tree import ROOT, flatten
-from hostkit.errors import Fault, OperatorError, Where
-
-_REDACTED = "REDACTED"
+from hostkit.errors import Fault, OperatorError, Where, printable
 
 
 def explain(arguments: argparse.Namespace, paths: Paths) -> int:
@@ -24,7 +22,7 @@ def explain(arguments: argparse.Namespace, paths: Paths) -> int:
     wanted = wanted if wanted[0] == ROOT else (ROOT, *wanted)
     found = _explanations(paths, wanted)
     if arguments.format == "json":
-        print(json.dumps(found, indent=1, ensure_ascii=False))
+        print(json.dumps(found, indent=1))
     elif not found:
         print(f"{arguments.key}: not set")
     else:
@@ -49,9 +47,8 @@ def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, objec
             for change in reader.changes(key) if reader else []:
                 rows.append({"origin": change.origin, "generation": change.generation, "value": change.value})
             value = live[key].value if key in live else defaults[key]
-            if is_secret(key):
-                value = _REDACTED
-                rows = [{**row, "value": None if row["value"] is None else _REDACTED} for row in rows]
+            value = redacted(key, value)
+            rows = [{**row, "value": None if row["value"] is None else redacted(key, row["value"])} for row in rows]
             # The last that set it won: sources are recorded in their order, generations in theirs. A default wins where
             # the key was unset again.
             won = len(rows) - 1 if key in live else 0
@@ -70,9 +67,9 @@ def _lines(explanation: dict[str, object]) -> list[str]:
     for row in rows:
         what = "unset" if row["value"] is None else _text(row["value"])
         won = "  <- won" if row["won"] else ""
-        lines.append(f"  generation {row['generation']}  {row['origin']}: {what}{won}")
+        lines.append(f"  generation {row['generation']}  {printable(str(row['origin']))}: {what}{won}")
     return lines
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return printable(json.dumps(value, ensure_ascii=False))

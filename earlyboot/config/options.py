@@ -35,7 +35,7 @@ def _whole(low: int, high: int) -> tuple[Callable[[object], bool], str]:
 
 
 def _seconds(value: object) -> bool:
-    return type(value) in (int, float) and isinstance(value, int | float) and 0 < value <= 3600
+    return type(value) in (int, float) and isinstance(value, int | float) and 0 < value <= 600
 
 
 def _absolute(value: object) -> bool:
@@ -65,7 +65,7 @@ PROVIDER_OPTIONS = (
     Option("enabled", True, *_BOOLEAN, "false removes the source"),
     Option("endpoint", None, lambda value: isinstance(value, str), "a string", "where the service listens"),
     Option("path", None, _absolute, "an absolute path", "the file that a local source reads"),
-    Option("deadline", None, _seconds, "seconds, more than 0 and at most 3600", "when the source is given up"),
+    Option("deadline", None, _seconds, "seconds, more than 0 and at most 600", "when the source is given up"),
 )
 
 
@@ -170,7 +170,12 @@ def _file_faults(document: Mapping[str, object]) -> Iterator[tuple[toml.Path, st
             names = sorted([*_DEFAULTS, *(f"{PROVIDERS}.NAME.{key}" for key in per_provider)])
             yield path, "unknown-key", f"{toml.dotted(path)} is not an option", f"the options are {', '.join(names)}"
         elif not option.accepts(value):
-            yield path, "bad-value", f"{toml.dotted(path)} must be {option.rule}", f"it says {option.meaning}"
+            yield (
+                path,
+                "bad-value",
+                f"{toml.dotted(path)} must be {option.rule}",
+                f"correct it, or delete the line; it says {option.meaning}",
+            )
 
 
 def _leaves(table: Mapping[str, object], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:

@@ -21,6 +21,9 @@ def place(path: Sequence[str | int]) -> str:
 
 
 def _name(name: str) -> str:
+    if "@" in name or "://" in name:
+        # A value that lost its key, maybe a secret one.
+        return quoted("…")
     if len(name) > _MAX_NAME_CHARS:
         name = name[:_MAX_NAME_CHARS] + "…"
     try:
@@ -140,6 +143,9 @@ def _keys(kind: mi.StructType) -> list[str]:
 
 def suggestion(name: str, known: Sequence[str]) -> str:
     """`did you mean "motd"?`, or nothing if no known name is close."""
+    if "@" in name or "://" in name:
+        # A value that lost its key, maybe a secret one.
+        return quoted("…")
     if len(name) > _MAX_NAME_CHARS:
         return ""
     import difflib

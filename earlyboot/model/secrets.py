@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec.inspect as mi
@@ -13,6 +14,8 @@ from earlyboot.model.tree import ROOT
 from earlyboot.model.types import SecretScalar
 
 REDACTED = "REDACTED"
+# `user:password@` before a host; in the arguments of a command too, where a URL may stand behind a key.
+_PASSWORD = re.compile(r"(://[^\s/?#@:]*:)[^\s/?#@]*@")
 
 
 def is_secret(key: str) -> bool:
@@ -29,7 +32,22 @@ def is_secret(key: str) -> bool:
 
 def redact(flat: Mapping[str, object]) -> dict[str, object]:
     """The same keys, with the text REDACTED in place of each secret."""
-    return {key: REDACTED if is_secret(key) else value for key, value in flat.items()}
+    return {key: redacted(key, value) for key, value in flat.items()}
+
+
+def redacted(key: str, value: object) -> object:
+    """The value of `key` as anybody may see it: a secret not at all, any other without the passwords in its URLs."""
+    return REDACTED if is_secret(key) else _without_passwords(value)
+
+
+def _without_passwords(value: object) -> object:
+    if isinstance(value, str):
+        return _PASSWORD.sub(rf"\1{REDACTED}@", value)
+    if isinstance(value, list | tuple):
+        return [_without_passwords(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _without_passwords(item) for name, item in value.items()}
+    return value
 
 
 def _secrecy(kind: mi.Type, path: list[str]) -> bool | None:

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from msgspec import Meta
 
+from earlyboot.model.time_server import host_of
 from earlyboot.model.url import is_url
 
 # No control character but the tab, no line or paragraph separator, no lone surrogate.
@@ -155,7 +156,13 @@ class TimeServerAddress(Url):
 
     @classmethod
     def accepts(cls, text: str) -> bool:
-        return not any(map(str.isspace, text)) and super().accepts(text)
+        if any(map(str.isspace, text)) or not super().accepts(text):
+            return False
+        try:
+            host_of(text)
+        except ValueError:
+            return False
+        return True
 
 
 class ChronyOption(Scalar):

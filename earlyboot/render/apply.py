@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from earlyboot.config.paths import Paths
@@ -14,8 +14,11 @@ from earlyboot.model.tree import unflatten
 from earlyboot.render.plan import Plan, make_plan
 from earlyboot.render.record import FILE_LIMIT_BYTES, Applied, AppliedFile, observe
 from hostkit import files, process
+from hostkit.deadline import Deadline
 
 _COMMAND_DEADLINE_S = 90.0
+# For the commands of all services together: below the deadline of the client that waits for the answer.
+_ALL_COMMANDS_DEADLINE_S = 200.0
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -35,6 +38,9 @@ class ServiceOutcome(NamedTuple):
     detail: str
 
 
+_NOTED_LIMIT = 100
+
+
 class Outcome(NamedTuple):
     """All that an apply did, and the record of the files it left."""
 
@@ -46,8 +52,8 @@ class Outcome(NamedTuple):
     def notes(self) -> dict[str, list[str]]:
         """What stays true until the next apply, and makes a status more than `configured`."""
         return {
-            "unused_keys": list(self.plan.unused_keys),
-            "not_run": list(self.plan.not_run),
+            "unused_keys": _first(self.plan.unused_keys),
+            "not_run": _first(self.plan.not_run),
             "failed_services": [service.name for service in self.services if service.outcome == "failed"],
         }
 
@@ -57,6 +63,12 @@ class Outcome(NamedTuple):
             "services": [service._asdict() for service in self.services],
             **self.notes(),
         }
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    """Names for people: nobody reads ten thousand, and a status must stay readable for programs too."""
+    more = len(names) - _NOTED_LIMIT
+    return [*names[:_NOTED_LIMIT], *([f"and {more:,} more"] if more > 0 else [])]
 
 
 def apply(settings: Mapping[str, object], profile: Profile, paths: Paths, previous: Applied | None) -> Outcome:
@@ -78,8 +90,9 @@ def apply(settings: Mapping[str, object], profile: Profile, paths: Paths, previo
     changed = {spec.name for spec in (*differing, *plan.obsolete)}
     changed |= {name for name, sha256 in hashes.items() if name not in before or before[name].sha256 != sha256}
     failed_before = previous.notes.get("failed_services") if previous else None
+    deadline = Deadline(_ALL_COMMANDS_DEADLINE_S)
     services = tuple(
-        _tell(service, paths)
+        _tell(service, paths, deadline)
         for service in profile.services
         if changed & set(service.files) or (isinstance(failed_before, list) and service.name in failed_before)
     )
@@ -96,6 +109,13 @@ def apply(settings: Mapping[str, object], profile: Profile, paths: Paths, previo
         plan=plan,
         record=tuple(observe(spec.name, spec.path, hashes[spec.name], spec.mode, paths) for spec in plan.wanted),
     )
+
+
+def render_all(settings: Mapping[str, object], profile: Profile, paths: Paths) -> None:
+    """Renders what an apply of `settings` would write, and writes nothing; `HostError` where that is impossible."""
+    plan = make_plan(settings, profile, lambda path: os.path.exists(paths.inside(path)), ())
+    if plan.wanted:
+        _render(settings, plan.wanted)
 
 
 def _render(settings: Mapping[str, object], wanted: Collection[FileSpec]) -> dict[str, bytes]:
@@ -117,12 +137,12 @@ def _says(spec: FileSpec, data: bytes, paths: Paths) -> bool:
     return files.read(path, FILE_LIMIT_BYTES) == data
 
 
-def _tell(service: ServiceSpec, paths: Paths) -> ServiceOutcome:
+def _tell(service: ServiceSpec, paths: Paths, deadline: Deadline) -> ServiceOutcome:
     if not paths.is_machine:
         return ServiceOutcome(service.name, "skipped", "this root is not the running machine's")
     for argv in service.commands:
         try:
-            ended = process.run(process.Command(argv, _COMMAND_DEADLINE_S, environment=_ENVIRONMENT))
+            ended = process.run(process.Command(argv, deadline.bounded(_COMMAND_DEADLINE_S), environment=_ENVIRONMENT))
         except OSError as error:
             return ServiceOutcome(service.name, "failed", f"{argv[0]} cannot be started: {error.strerror}")
         if ended.status != 0:

@@ -21,8 +21,8 @@ class Progress:
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not quiet
         self._lock = threading.Lock()
-        self._running = ""
-        self._since = time.monotonic()
+        # In the order in which they began; the newest is shown.
+        self._running: dict[str, float] = {}
         self._closed = threading.Event()
         self._spinner = threading.Thread(target=self._spin, daemon=True)
         if self._live:
@@ -32,8 +32,10 @@ class Progress:
         name = f"{event['stage']}: {event['step']}"
         if event["event"] == "started":
             with self._lock:
-                self._running, self._since = name, time.monotonic()
+                self._running[name] = time.monotonic()
             return
+        with self._lock:
+            self._running.pop(name, None)
         duration_s = event["duration_s"]
         assert isinstance(duration_s, float)
         failed = event["event"] == "failed"
@@ -61,6 +63,7 @@ class Progress:
             frame += 1
             with self._lock:
                 if self._running:
-                    spent_s = time.monotonic() - self._since
-                    sys.stderr.write(f"{_CLEAR}{_FRAMES[frame % len(_FRAMES)]} {self._running} {spent_s:.1f} s")
+                    name, since_s = next(reversed(self._running.items()))
+                    spent_s = time.monotonic() - since_s
+                    sys.stderr.write(f"{_CLEAR}{_FRAMES[frame % len(_FRAMES)]} {name} {spent_s:.1f} s")
                     sys.stderr.flush()

@@ -52,6 +52,8 @@ def run(paths: Paths, timeline: Timeline) -> int:
         },
     )
     say(f"finish: {verdict}")
+    if failures and paths.is_machine:
+        _go_to_emergency_if_strict(paths)
     return exit_status
 
 
@@ -107,3 +109,15 @@ def _mark_configured(paths: Paths) -> str:
     with Client(paths.socket) as client:
         client.call("patch_machine", identity=identity, phase=_FINAL_PHASE)
     return "configured"
+
+
+def _go_to_emergency_if_strict(paths: Paths) -> None:
+    """`strict = true` in earlyboot.toml, and only there: better no machine than a wrong one."""
+    from earlyboot.config import options
+    from hostkit import systemd
+
+    try:
+        if options.load(paths).flag("strict") and systemd.has_system_bus():
+            systemd.start_emergency()
+    except EarlybootError as error:
+        say(str(error))

@@ -33,8 +33,6 @@ def run_stage(stage: str, paths: Paths, report: Reporter) -> int:
     status["faults"] = [fault.json() for fault in faults]
     status["exit_status"] = exit_status
     _write(paths, timeline, status, "failed" if faults else "finished")
-    if faults and paths.is_machine:
-        _go_to_emergency_if_strict(paths)
     return exit_status
 
 
@@ -62,16 +60,8 @@ def _bug(stage: str, error: Exception) -> Fault:
 
 def _write(paths: Paths, timeline: Timeline, status: statuses.Status, outcome: str) -> None:
     times = {"started_s": timeline.started_s, "finished_s": None if outcome == "running" else now_s()}
-    statuses.write_stage(paths, timeline.stage, {"outcome": outcome, **times, **status, "steps": timeline.steps})
-
-
-def _go_to_emergency_if_strict(paths: Paths) -> None:
-    """`strict = true` in earlyboot.toml, and only there: better no machine than a wrong one."""
-    from earlyboot.config import options
-    from hostkit import systemd
-
     try:
-        if options.load(paths).flag("strict") and systemd.has_system_bus():
-            systemd.start_emergency()
+        statuses.write_stage(paths, timeline.stage, {"outcome": outcome, **times, **status, "steps": timeline.steps})
     except EarlybootError as error:
+        # What the stage is for matters more than what is known of it; without its file finish asks systemd.
         say(str(error))

@@ -34,13 +34,17 @@ def run(paths: Paths, timeline: Timeline, status: Status) -> None:
         status["notes"] = dict(state.notes)
     if state.phase is None:
         _first_boot(paths, state, timeline, status)
-    elif state.repair is not None:
+    elif state.repair is not None or state.now_known_as is not None:
         from earlyboot.api.client import Client
 
         # The server needs it too; here a fault in it is the operator's, there it would only be a refusal.
         _configuration(paths, timeline)
         with Client(paths.socket) as client:
-            _apply(client, timeline, status, state.repair)
+            if state.now_known_as is not None:
+                # Once: from now on a copy of this disk in another machine is told from this one.
+                client.call("patch_machine", identity=state.now_known_as, phase=state.phase, was=state.identity)
+            if state.repair is not None:
+                _apply(client, timeline, status, state.repair)
 
 
 def _first_boot(paths: Paths, state: State, timeline: Timeline, status: Status) -> None:
@@ -145,20 +149,26 @@ def _placed(source: Source, refused: object) -> Sequence[Fault]:
 def _commit(
     launch: _Launch, state: State, sources: Sequence[Source], timeline: Timeline, status: Status, *, keep: bool
 ) -> None:
+    from earlyboot.api.client import RefusedError
+
     # Another machine's settings go only when this one has its own: a copied disk without user data keeps what it knows.
     replace = state.others and bool(sources)
     with timeline.step("commit") as step:
-        changed = launch.client.call(
-            "commit_tx",
-            tx=launch.tx,
-            identity=state.identity,
-            replace="true" if replace else None,
-            empty=None if any(_has_values(source.settings) for source in sources) else "true",
-        )
+        try:
+            changed = launch.client.call(
+                "commit_tx",
+                tx=launch.tx,
+                identity=state.identity,
+                replace="true" if replace else None,
+                empty=None if any(_has_values(source.settings) for source in sources) else "true",
+            )
+        except RefusedError as refused:
+            launch.client.call("delete_tx", tx=launch.tx)
+            raise (OperatorError(*refused.faults) if refused.status == 400 else refused) from None
         step.detail = f"{len(changed) if isinstance(changed, list) else 0} settings changed"
     if state.others and not sources and not keep:
         what = "this machine is a new one, no source has data, and the settings of the old one were kept"
-        fix = "provide user data, or run `earlyboot clean` before an image is copied"
+        fix = "provide user data; before an image is copied, remove /var/lib/earlyboot from it"
         status["degraded"] = [Fault("kept-settings", what, Where(), fix).json()]
 
 

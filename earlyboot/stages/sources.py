@@ -90,6 +90,8 @@ def gather(
         outcome = "failed" if answer.error else "finished"
         timeline.add(f"source {answer.name}", outcome, answer.started_s, answer.duration_s, _detail(answer))
 
+    for question in asked:
+        timeline.announce(f"source {question.provider.name}")
     for answer in ask_all(asked, PROGRAM, transient=transient, on_answer=record, meanwhile=meanwhile):
         error = answer.error
         source = None
@@ -143,7 +145,7 @@ def _settings_table(document: Mapping[str, object], text: str, origin: str) -> M
         return settings
     if settings is None:
         what = "the document has no [settings] table"
-        fix = "put the settings below [settings], such as [settings.network]; see the example in the README"
+        fix = "put the settings below [settings], such as [settings.network]"
         raise OperatorError(Fault("no-settings", what, Where(origin), fix))
     where = toml.Index(text).where(origin, (ROOT,))
     raise OperatorError(Fault("no-settings", "settings is not a table", where, "write [settings]"))

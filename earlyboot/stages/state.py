@@ -18,7 +18,8 @@ UNIDENTIFIED = "unidentified"
 class State(NamedTuple):
     """`phase` is `None` on a first boot. `repair` says why the files must be applied again, `None` if they need not.
 
-    `others` is whether the store belongs to another identity so far; `notes` are the last apply's.
+    `others` is whether the store belongs to another identity so far; `notes` are the last apply's. `now_known_as` is the
+    identity of a machine that the store knows as one that nothing identified.
     """
 
     identity: str
@@ -26,6 +27,7 @@ class State(NamedTuple):
     others: bool
     repair: str | None
     notes: Mapping[str, object]
+    now_known_as: str | None = None
 
 
 def this_machine(paths: Paths, phases: Mapping[str, str]) -> str:
@@ -59,7 +61,8 @@ def read_state(paths: Paths) -> State:
         applied = reader.applied()
         generation = reader.generation()
     notes = applied.notes if applied else {}
-    return State(identity, phase, False, _repair(paths, phase, applied, generation), notes)
+    known = machine.identity(paths.root) if identity == UNIDENTIFIED else None
+    return State(identity, phase, False, _repair(paths, phase, applied, generation), notes, known)
 
 
 @contextmanager

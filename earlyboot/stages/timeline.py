@@ -42,13 +42,17 @@ class Timeline:
         """Times what happens inside; a step that raises is recorded as failed."""
         step = Step(name)
         started_s = now_s()
-        self._report({"event": "started", "stage": self.stage, "step": name})
+        self.announce(name)
         outcome = "failed"
         try:
             yield step
             outcome = "finished"
         finally:
             self.add(name, outcome, started_s, now_s() - started_s, step.detail)
+
+    def announce(self, name: str) -> None:
+        """Says that a step begins."""
+        self._report({"event": "started", "stage": self.stage, "step": name})
 
     def add(self, name: str, outcome: str, started_s: float, duration_s: float, detail: str = "") -> None:
         """Records a step that was timed elsewhere."""

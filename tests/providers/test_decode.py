@@ -56,7 +56,7 @@ def test_a_comment_is_not_absent() -> None:
 
 AGAIN = "upload it again; `gzip -t FILE` checks the file"
 AGAIN_BINARY = "upload it again as binary data; `gzip -t FILE` checks the file"
-SMALLER = "make it smaller, or raise the limit under [limits] in earlyboot.toml"
+SMALLER = "make it smaller; large files belong into a bootstrap container"
 PACKED = gzip.compress(TEXT.encode() * 20)
 
 

@@ -25,14 +25,14 @@ TEXT = "[settings]\nmotd = 'top-secret'\n"
 DATA = TEXT.encode()
 PUT, GET = "PUT /latest/api/token", "GET /latest/user-data"
 
-AGAIN = "reboot, or run `earlyboot reapply`, when the service answers again; limit what else asks it on this machine"
+AGAIN = "reboot when the service answers again; limit what else asks it on this machine"
 PATH = "see that metadata is enabled for the instance, and that no firewall, route or proxy takes 169.254.169.254"
 NETWORK = "see why the network did not come up: `networkctl status`, and `journalctl -u systemd-networkd`"
 OFF = (
-    "`aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`; or take ec2-imds off the "
-    "providers of the profile"
+    "`aws ec2 modify-instance-metadata-options --http-endpoint enabled --instance-id ID`; or switch the "
+    "source off: enabled = false under [providers.ec2-imds] in earlyboot.toml"
 )
-SMALLER = "make it smaller, or raise the limit under [limits] in earlyboot.toml"
+SMALLER = "make it smaller; large files belong into a bootstrap container"
 
 
 class Run(NamedTuple):

@@ -176,7 +176,7 @@ def test_reading_stops_at_the_limit(path: Path, size: int, *, fits: bool) -> Non
             text(
                 path,
                 "the user data is larger than 1000 bytes",
-                "make it smaller, or raise the limit under [limits] in earlyboot.toml",
+                "make it smaller; large files belong into a bootstrap container",
             ),
         )
 

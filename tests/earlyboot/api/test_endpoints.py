@@ -213,7 +213,7 @@ def test_replacing_takes_away_what_is_not_named(server: Server) -> None:
 
 
 def test_every_value_keeps_its_origin_and_every_generation_its_peer(server: Server) -> None:
-    server.call("patch_settings", {"motd": "x"}, origin="a file & more=ü\n")
+    server.call("patch_settings", {"motd": "x"}, origin="a file & more=ü")
     server.call("patch_settings", {"network": {"hostname": "a"}})
     server.call("commit_tx")
     reader = open_for_reading(server.paths.store)
@@ -221,7 +221,7 @@ def test_every_value_keeps_its_origin_and_every_generation_its_peer(server: Serv
     live = reader.live()
     rows = reader._rows("SELECT uid, gid, pid, tx FROM generation")
     reader.close()
-    assert live["settings.motd"].origin == "a file & more=ü\n"
+    assert live["settings.motd"].origin == "a file & more=ü"
     assert live["settings.network.hostname"].origin == f"api uid={os.getuid()} pid={os.getpid()}"
     assert rows == [(os.getuid(), os.getgid(), os.getpid(), "default")]
 

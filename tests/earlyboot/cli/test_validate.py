@@ -111,7 +111,7 @@ def test_a_file_that_is_too_large_is_refused_as_at_boot(tmp_path: Path, packed: 
         "",
         f"error: the {what} than 1048576 bytes\n"
         f"  where: {path}\n"
-        "  fix:   make it smaller, or raise the limit under [limits] in earlyboot.toml\n",
+        "  fix:   make it smaller; large files belong into a bootstrap container\n",
     )
 
 

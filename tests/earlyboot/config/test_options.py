@@ -15,7 +15,7 @@ from hostkit.errors import HostError, OperatorError
 
 PLATFORM_RULE = 'one of "ec2", "vmware", "metal"'
 BOOLEAN_RULE = "true or false"
-SECONDS_RULE = "seconds, more than 0 and at most 3600"
+SECONDS_RULE = "seconds, more than 0 and at most 600"
 
 GOOD: dict[str, tuple[object, ...]] = {
     "platform": ("ec2", "vmware", "metal"),
@@ -29,7 +29,7 @@ GOOD: dict[str, tuple[object, ...]] = {
     "providers.ec2-imds.enabled": (True, False),
     "providers.ec2-imds.endpoint": ("http://127.0.0.1:1", ""),
     "providers.local-file.path": ("/a", "/"),
-    "providers.ec2-imds.deadline": (1, 0.5, 3600),
+    "providers.ec2-imds.deadline": (1, 0.5, 600),
 }
 BAD: dict[str, tuple[tuple[str, ...], str, str]] = {
     "platform": (('"azure"', '"EC2"', '""', "1", "[]", '["ec2"]'), PLATFORM_RULE, "what this machine is"),
@@ -56,7 +56,7 @@ BAD: dict[str, tuple[tuple[str, ...], str, str]] = {
         "the file that a local source reads",
     ),
     "providers.ec2-imds.deadline": (
-        ("0", "-1", "3601", "3600.1", '"10"', "true", "0.0"),
+        ("0", "-1", "601", "600.1", '"10"', "true", "0.0"),
         SECONDS_RULE,
         "when the source is given up",
     ),
@@ -131,7 +131,9 @@ def test_a_bad_value_is_refused_with_its_place_and_rule(paths: Paths, key: str, 
     write(paths, f"# a comment\n{key} = {text}\n")
     _, rule, meaning = BAD[key]
     assert refusal(paths) == (
-        f"error: {key} must be {rule}\n  where: /etc/earlyboot/earlyboot.toml:2 [{key}]\n  fix:   it says {meaning}"
+        f"error: {key} must be {rule}\n"
+        f"  where: /etc/earlyboot/earlyboot.toml:2 [{key}]\n"
+        f"  fix:   correct it, or delete the line; it says {meaning}"
     )
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from earlyboot.config.paths import TEMPLATES
 from earlyboot.model.check import check
+from earlyboot.model.time_server import host_of
 from earlyboot.model.tree import flatten, unflatten
 from earlyboot.model.types import TimeServerAddress
-from earlyboot.render.chrony import host_of, time_sources
+from earlyboot.render.chrony import time_sources
 from earlyboot.render.hosts import hosts_lines
 from earlyboot.render.templates import Renderer, environment_value, lookup
 from hostkit.errors import HostError

@@ -257,7 +257,7 @@ def on_a_terminal(*arguments: str) -> tuple[int, str, str]:
 def test_on_a_terminal_progress_is_live_and_leaves_nothing_behind(user_data: Path) -> None:
     status, shown, left = on_a_terminal("--user-data", str(user_data))
     assert status == 0
-    assert re.search(r"\r\x1b\[K[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] settings: [a-z]+ [0-9.]+ s", shown)
+    assert re.search(r"\r\x1b\[K[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] settings: [a-z0-9 -]+ [0-9.]+ s", shown)
     assert not re.search(r"[\x1b\r⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", left)
     lines = left.splitlines()
     assert re.fullmatch(r"booting /\S+ as ec2", lines[0])
