@@ -81,3 +81,22 @@ def test_a_failed_read_is_tried_again_with_the_next_boot(story: Story) -> None:
     assert seen.ip_forward == "1"
     assert None not in seen.files.values()
     assert seen.requests == story.not_toml.requests * 3
+
+
+def test_a_strict_image_goes_to_the_emergency_target(
+    suite: Suite, installed_lowers: tuple[str, ...], make_own_machine: MakeMachine
+) -> None:
+    machine = make_own_machine(f"strict-{suite.name}", installed_lowers)
+    machine.world.set_user_data(b"[settings]\nmotd = 1\n")
+    options = machine.path("/etc/earlyboot/earlyboot.toml")
+    with open(options, "a", encoding="ascii") as file:
+        file.write("strict = true\n")
+    machine.boot()
+
+    def in_emergency() -> bool:
+        return machine.run("systemctl", "is-active", "emergency.target", check=False).stdout == "active\n"
+
+    machine.wait_for("emergency.target", in_emergency)
+    status = machine.run("earlyboot", "status", check=False)
+    assert (status.returncode, "ec2-imds:2 [settings.motd]" in status.stdout) == (10, True)
+    assert machine.run("systemctl", "is-active", "workload.service", check=False).stdout == "inactive\n"
