@@ -87,7 +87,7 @@ def main() -> None:
     row("provider ec2-imds", imds, "")
     row("settings phase, IMDS to files", firsts, "<= 300 ms wall")
     row("later boot, both stages", laters, "<= 150 ms CPU, goal 50 ms")
-    print(f"\nsettings phase: {len(peaks)} processes, {requests} requests; peak memory (budget <= 40 MiB each):")
+    print(f"\na first boot: {len(peaks)} processes, {requests} requests; peak memory (budget <= 40 MiB each):")
     for name, peak in sorted(peaks.items()):
         print(f"  {name:<32}{peak:6.1f} MiB")
 

@@ -142,7 +142,8 @@ def test_a_server_that_left_while_a_slow_source_was_read_is_started_again(machin
         machine.put(DROP_IN, f'[providers.ec2-imds]\nendpoint = "{slow.endpoint}"\ndeadline = 100\n'.encode())
         ended = machine.stage("settings")
         assert (ended.status, ended.stderr) == (0, "")
-        assert activation.started == 2
+        # Twice at least: with so short a time-out it may also have left between the knock and the first request.
+        assert activation.started >= 2
     assert machine.known().live["settings.motd"] == ("late", "ec2-imds")
 
 
