@@ -41,8 +41,9 @@ class Fault(NamedTuple):
     where: Where = Where()
     fix: str = ""
 
-    def text(self) -> str:
-        lines = [f"error: {printable(self.what)}"]
+    def text(self, kind: str = "error") -> str:
+        """For people: what, where, fix. A fault that stops nothing is of the kind `warning`."""
+        lines = [f"{kind}: {printable(self.what)}"]
         if place := str(self.where):
             lines.append(f"  where: {printable(place)}")
         if self.fix:

@@ -74,7 +74,7 @@ def _report(booted: Boot) -> list[str]:
     lines += table("Steps", [_step_row(step) for step in booted.steps], width)
     for kind, faults in (("warning", settings.get("warnings")), ("error", booted.verdict.get("faults"))):
         for fault in faults if isinstance(faults, list) else []:
-            lines += ["", Fault.from_json(fault).text().replace("error:", f"{kind}:", 1)]
+            lines += ["", Fault.from_json(fault).text(kind)]
     return [*lines, "", f"verdict: {booted.verdict.get('verdict', 'not finished')}"]
 
 

@@ -65,7 +65,7 @@ def _lines(report: dict[str, object]) -> list[str]:
         unused = found.get("notes", {}).get("unused_keys", [])
         if unused:
             lines.append(f"    set, but nothing on this image reads them: {', '.join(unused)}")
-        lines += [Fault.from_json(fault).text().replace("error:", "warning:", 1) for fault in found.get("warnings", [])]
+        lines += [Fault.from_json(fault).text("warning") for fault in found.get("warnings", [])]
     faults = report["faults"]
     assert isinstance(faults, list)
     return lines + [Fault.from_json(fault).text() for fault in faults]

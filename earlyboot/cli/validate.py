@@ -28,7 +28,7 @@ def validate(arguments: argparse.Namespace, paths: Paths) -> int:
         else:
             if arguments.format == "text":
                 for warning in warnings:
-                    print(warning.text().replace("error:", "warning:", 1), file=sys.stderr)
+                    print(warning.text("warning"), file=sys.stderr)
                 print(f"{name}: valid")
     if arguments.format == "json":
         print(json.dumps([fault.json() for error in errors for fault in error.faults], indent=1))
