@@ -23,7 +23,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 
 class FileOutcome(NamedTuple):
-    """`outcome` is `written`, `unchanged` or `removed`; `path` is the image's."""
+    """`outcome` is `written`, `unchanged`, `removed`, or `left`: no setting feeds it any more; `path` is the image's."""
 
     name: str
     path: str
@@ -104,6 +104,7 @@ def apply(settings: Mapping[str, object], profile: Profile, paths: Paths, previo
                 for spec in plan.wanted
             ),
             *(FileOutcome(spec.name, spec.path, "removed") for spec in plan.obsolete),
+            *(FileOutcome(spec.name, spec.path, "left") for spec in plan.left),
         ),
         services=services,
         plan=plan,

@@ -15,6 +15,7 @@ _BOOTSTRAP_GROUPS = ("bootstrap-commands", "bootstrap-containers")
 class Plan(NamedTuple):
     """Which files the settings feed, which of ours lost their last key, and which keys feed nothing here.
 
+    `left` are files of the image that lost their last key: what stood there before is not known, so they stay.
     `not_run` holds the keys of bootstrap commands and containers that ask to be run.
     """
 
@@ -22,6 +23,7 @@ class Plan(NamedTuple):
     obsolete: tuple[FileSpec, ...]
     unused_keys: tuple[str, ...]
     not_run: tuple[str, ...]
+    left: tuple[FileSpec, ...] = ()
 
 
 def make_plan(
@@ -40,15 +42,17 @@ def make_plan(
     before = set(applied)
     not_run = tuple(_not_run(settings, segments))
     runnable = {parse_key(key) for key in not_run}
+    orphaned = tuple(spec for spec in profile.files if spec.name in before and spec not in wanted)
     return Plan(
         wanted=wanted,
-        obsolete=tuple(spec for spec in profile.files if spec.owned and spec.name in before and spec not in wanted),
+        obsolete=tuple(spec for spec in orphaned if spec.owned),
         unused_keys=tuple(
             key
             for key, path in segments.items()
             if not any(feeds(spec, path) for spec in wanted) and path[:3] not in runnable
         ),
         not_run=not_run,
+        left=tuple(spec for spec in orphaned if not spec.owned),
     )
 
 

@@ -181,7 +181,7 @@ def _apply(client: Client, timeline: Timeline, status: Status, why: str = "") ->
         report = client.call("apply")
         assert isinstance(report, Mapping)
         files, services = report["files"], report["services"]
-        written = sum(file["outcome"] != "unchanged" for file in files)
+        written = sum(file["outcome"] in ("written", "removed") for file in files)
         step.detail = f"{written} of {len(files)} files written" + (f"; {why}" if why else "")
         status["files"], status["services"] = files, services
         status["notes"] = {name: report[name] for name in ("unused_keys", "not_run", "failed_services")}
