@@ -323,6 +323,17 @@ def open_for_reading(path: str) -> Reader | None:
 
 
 @contextmanager
+def reading(path: str) -> Iterator[Reader | None]:
+    """`open_for_reading`, closed at the end."""
+    reader = open_for_reading(path)
+    try:
+        yield reader
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+@contextmanager
 def _damage_named(path: str) -> Iterator[None]:
     try:
         yield

@@ -126,7 +126,7 @@ def apply(arguments: argparse.Namespace, paths: Paths) -> int:
             except RefusedError as refused:
                 if refused.status != 400:
                     raise
-                faults += [source.place(*found) for found in zip(refused.faults, refused.paths, strict=True)]
+                faults += source.place(zip(refused.faults, refused.paths, strict=True))
         if faults:
             client.call("delete_tx", tx=tx)
             raise OperatorError(*faults)

@@ -33,31 +33,35 @@ def explain(arguments: argparse.Namespace, paths: Paths) -> int:
 def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, object]]:
     """One for each key at or below `wanted` that has a value."""
     chosen = profile.load(profile.name_of(options.load(paths)))
-    defaults = flatten(chosen.defaults)
-    reader = store.open_for_reading(paths.store)
-    try:
+    defaults = {key: (f"default of profile {chosen.name}", value) for key, value in flatten(chosen.defaults).items()}
+    with store.reading(paths.store) as reader:
         live = reader.live() if reader else {}
-        found = []
-        for key in sorted(defaults.keys() | live.keys()):
-            if parse_key(key)[: len(wanted)] != wanted:
-                continue
-            rows: list[dict[str, object]] = []
-            if key in defaults:
-                rows.append({"origin": f"default of profile {chosen.name}", "generation": 0, "value": defaults[key]})
-            for change in reader.changes(key) if reader else []:
-                rows.append({"origin": change.origin, "generation": change.generation, "value": change.value})
-            value = live[key].value if key in live else defaults[key]
-            value = redacted(key, value)
-            rows = [{**row, "value": None if row["value"] is None else redacted(key, row["value"])} for row in rows]
-            # The last that set it won: sources are recorded in their order, generations in theirs. A default wins where
-            # the key was unset again.
-            won = len(rows) - 1 if key in live else 0
-            rows = [{**row, "won": place == won} for place, row in enumerate(rows)]
-            found.append({"key": key, "value": value, "origin": rows[won]["origin"], "set_by": rows})
-        return found
-    finally:
-        if reader:
-            reader.close()
+        return [
+            _explanation(key, defaults.get(key), live.get(key), reader.changes(key) if reader else [])
+            for key in sorted(defaults.keys() | live.keys())
+            if parse_key(key)[: len(wanted)] == wanted
+        ]
+
+
+def _explanation(
+    key: str, default: tuple[str, object] | None, live: store.Entry | None, changes: list[store.Change]
+) -> dict[str, object]:
+    told = [(0, *default)] if default else []
+    told += [(change.generation, change.origin, change.value) for change in changes]
+    # The last that set it won: sources are recorded in their order, generations in theirs. A default wins where the key
+    # was unset again.
+    won = len(told) - 1 if live else 0
+    rows = [
+        {
+            "origin": origin,
+            "generation": generation,
+            "value": None if value is None else redacted(key, value),
+            "won": place == won,
+        }
+        for place, (generation, origin, value) in enumerate(told)
+    ]
+    value = live.value if live else told[0][2]
+    return {"key": key, "value": redacted(key, value), "origin": rows[won]["origin"], "set_by": rows}
 
 
 def _lines(explanation: dict[str, object]) -> list[str]:

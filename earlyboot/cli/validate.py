@@ -56,8 +56,6 @@ def _validate_file(name: str, limits: toml.Limits, groups: frozenset[str] | None
     settings, warnings = parse_user_data(text, name, limits)
     _, faults = check(settings, groups)
     if faults:
-        source = Source(name, name, settings, text)
-        raise OperatorError(
-            *(source.place(Fault(fault.code, fault.what, Where(), fault.fix), fault.path) for fault in faults)
-        )
+        found = ((Fault(fault.code, fault.what, Where(), fault.fix), fault.path) for fault in faults)
+        raise OperatorError(*Source(name, name, settings, text).place(found))
     return warnings

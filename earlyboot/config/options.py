@@ -130,7 +130,7 @@ def load(paths: Paths) -> Options:
         if found:
             index = toml.Index(text)
             faults += [Fault(code, what, index.where(paths.outside(path), key), fix) for key, code, what, fix in found]
-        values.update(_flat(document))
+        values.update((".".join(path), value) for path, value in _leaves(document))
     if faults:
         raise OperatorError(*faults)
     return Options(values)
@@ -143,14 +143,6 @@ def _files(paths: Paths) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):
         return
     yield from (os.path.join(paths.options_folder, name) for name in names if name.endswith(".toml"))
-
-
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _file_faults(document: Mapping[str, object]) -> Iterator[tuple[toml.Path, str, str, str]]:

@@ -18,9 +18,9 @@ from earlyboot.simulate.imds import Imds
 from earlyboot.simulate.root import prepare
 from earlyboot.stages import status as statuses
 from earlyboot.stages.run import STAGES
-from earlyboot.stages.state import UNIDENTIFIED
+from earlyboot.stages.state import read_phase
 from earlyboot.stages.timeline import Event
-from hostkit import files, machine
+from hostkit import files
 from hostkit.errors import Fault, OperatorError, Where
 
 LOCAL_USER_DATA = "/var/lib/earlyboot/user-data.toml"
@@ -63,7 +63,7 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
     """Boots the root once; `on_event` sees each step as it happens."""
     with ExitStack() as peers:
         imds = peers.enter_context(Imds(user_data)) if platform == "ec2" else None
-        configured = _configured_before(paths)
+        configured = read_phase(paths)[1] is not None
         prepare(paths, platform, imds.endpoint if imds else None, configured=configured)
         if imds is None and not configured:
             files.write(paths.inside(LOCAL_USER_DATA), user_data, 0o600)
@@ -86,16 +86,6 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
         )
 
 
-def _configured_before(paths: Paths) -> bool:
-    reader = store.open_for_reading(paths.store)
-    if reader is None:
-        return False
-    try:
-        return (machine.identity(paths.root) or UNIDENTIFIED) in reader.phases()
-    finally:
-        reader.close()
-
-
 def _take(event: Event, steps: list[Event], on_event: Callable[[Event], None]) -> None:
     if event["event"] != "started":
         steps.append(event)
@@ -112,12 +102,7 @@ def _run_stage(paths: Paths, stage: str, log: int, on_event: Callable[[Event], N
 
 
 def _settings(paths: Paths) -> list[Setting]:
-    reader = store.open_for_reading(paths.store)
-    if reader is None:
-        return []
-    try:
-        live = reader.live()
-    finally:
-        reader.close()
+    with store.reading(paths.store) as reader:
+        live = reader.live() if reader else {}
     shown = redact({key: entry.value for key, entry in live.items()})
     return [Setting(key, shown[key], entry.origin) for key, entry in live.items()]

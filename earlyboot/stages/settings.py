@@ -132,18 +132,11 @@ def _push(launch: _Launch, gathered: Gathered, timeline: Timeline) -> None:
             except RefusedError as refused:
                 if refused.status != 400:
                     raise
-                faults += _placed(source, refused)
+                faults += source.place(zip(refused.faults, refused.paths, strict=True))
         step.detail = f"{len(gathered.sources)} sources with data" if not faults else f"{len(faults)} faults"
         if faults:
             client.call("delete_tx", tx=launch.tx)
             raise (SourceError if unreadable else OperatorError)(*faults)
-
-
-def _placed(source: Source, refused: object) -> Sequence[Fault]:
-    from earlyboot.api.client import RefusedError
-
-    assert isinstance(refused, RefusedError)
-    return [source.place(fault, path) for fault, path in zip(refused.faults, refused.paths, strict=True)]
 
 
 def _commit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from earlyboot.config.options import Options
@@ -25,12 +25,20 @@ class Source(NamedTuple):
     settings: Mapping[str, object]
     text: str | None
 
-    def place(self, fault: Fault, path: tuple[str | int, ...] | None) -> Fault:
-        """A fault of the settings with the source and, where there is a text, the line that `path` stands on."""
-        if self.text is None or path is None:
-            return fault._replace(where=fault.where._replace(source=self.origin))
-        where = toml.Index(self.text).where(self.origin, (ROOT, *path))
-        return fault._replace(where=where)
+    def place(self, found: Iterable[tuple[Fault, tuple[str | int, ...] | None]]) -> list[Fault]:
+        """Faults of the settings with the source and, where there is a text, the line that each one's path stands on.
+
+        All of them together, because the index of the lines is as large as the text.
+        """
+        index = toml.Index(self.text) if self.text is not None else None
+        return [
+            fault._replace(
+                where=fault.where._replace(source=self.origin)
+                if index is None or path is None
+                else index.where(self.origin, (ROOT, *path))
+            )
+            for fault, path in found
+        ]
 
 
 class Gathered(NamedTuple):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from earlyboot.api import store
@@ -44,7 +43,7 @@ def this_machine(paths: Paths, phases: Mapping[str, str]) -> str:
 
 def read_phase(paths: Paths) -> tuple[str, str | None]:
     """This machine's identity, and the phase it reached or `None`. `HostError` where the store is damaged."""
-    with _reading(paths) as reader:
+    with store.reading(paths.store) as reader:
         phases = reader.phases() if reader else {}
     identity = this_machine(paths, phases)
     return identity, phases.get(identity)
@@ -52,7 +51,7 @@ def read_phase(paths: Paths) -> tuple[str, str | None]:
 
 def read_state(paths: Paths) -> State:
     """Opens nothing for writing. `HostError` where the store is damaged."""
-    with _reading(paths) as reader:
+    with store.reading(paths.store) as reader:
         phases = reader.phases() if reader else {}
         identity = this_machine(paths, phases)
         phase = phases.get(identity)
@@ -63,16 +62,6 @@ def read_state(paths: Paths) -> State:
     notes = applied.notes if applied else {}
     known = machine.identity(paths.root) if identity == UNIDENTIFIED else None
     return State(identity, phase, False, _repair(paths, phase, applied, generation), notes, known)
-
-
-@contextmanager
-def _reading(paths: Paths) -> Iterator[store.Reader | None]:
-    reader = store.open_for_reading(paths.store)
-    try:
-        yield reader
-    finally:
-        if reader is not None:
-            reader.close()
 
 
 def _repair(paths: Paths, phase: str, applied: Applied | None, generation: int) -> str | None:
