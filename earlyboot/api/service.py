@@ -45,7 +45,7 @@ class Service:
 
     def __init__(self, paths: Paths, profile_name: str, *, overridden: bool = False) -> None:
         self._paths = paths
-        self._profile = profiles.load(profile_name)
+        self._profile = profiles.load(profile_name, paths)
         self._digest = digest(paths, profile_name if overridden else None)
         self._defaults = flatten(self._profile.defaults)
         self._store = Store(paths.store)

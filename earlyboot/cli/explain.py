@@ -32,7 +32,7 @@ def explain(arguments: argparse.Namespace, paths: Paths) -> int:
 
 def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, object]]:
     """One for each key at or below `wanted` that has a value."""
-    chosen = profile.load(profile.name_of(options.load(paths)))
+    chosen = profile.load(profile.name_of(options.load(paths)), paths)
     defaults = {key: (f"default of profile {chosen.name}", value) for key, value in flatten(chosen.defaults).items()}
     with store.reading(paths.store) as reader:
         live = reader.live() if reader else {}

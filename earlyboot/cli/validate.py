@@ -18,7 +18,7 @@ from providers.decode import decode, too_large
 def validate(arguments: argparse.Namespace, paths: Paths) -> int:
     """Every fault of every file; the exit status is that of the first error."""
     configured = options.load(paths)
-    groups = profile.load(arguments.profile or profile.name_of(configured)).groups
+    groups = profile.load(arguments.profile or profile.name_of(configured), paths).groups
     errors: list[EarlybootError] = []
     for name in arguments.file:
         try:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Compound, Table
-from earlyboot.model.types import Argument, Mode
+from earlyboot.model.types import Argument, IdentifierName, Mode
 
 
 class ApiclientCommand(Compound):
@@ -35,3 +35,8 @@ class BootstrapCommand(Table, kw_only=True, frozen=True):
     essential: Annotated[
         bool | UnsetType, Meta(description="Whether a failure fails the boot; false if not given.")
     ] = UNSET
+
+
+BootstrapCommands = Annotated[
+    dict[IdentifierName, BootstrapCommand], Meta(description="API client commands that run at boot, in the order of their names.")
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Table
-from earlyboot.model.types import Argument, Mode, OciImageRef, SecretBase64
+from earlyboot.model.types import Argument, IdentifierName, Mode, OciImageRef, SecretBase64
 
 
 class BootstrapContainer(Table, kw_only=True, frozen=True):
@@ -22,3 +22,8 @@ class BootstrapContainer(Table, kw_only=True, frozen=True):
     command: Annotated[
         tuple[Argument, ...] | UnsetType, Meta(description="The command to run instead of the image's.")
     ] = UNSET
+
+
+BootstrapContainers = Annotated[
+    dict[IdentifierName, BootstrapContainer], Meta(description="Containers that prepare the host before its workload starts, by name.")
+]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from earlyboot.model.settings import GROUPS, Settings
+from earlyboot.model.settings import GROUPS, group_type
 from earlyboot.model.table import Compound
 from earlyboot.model.types import Scalar, SecretScalar
+
+if TYPE_CHECKING:
+    from earlyboot.model.custom import CustomGroup
 
 
 class KeyFault(NamedTuple):
@@ -24,22 +27,33 @@ class KeyFault(NamedTuple):
     fix: str
 
 
-def check(settings: object, groups: Collection[str] | None = None) -> tuple[dict[str, object], tuple[KeyFault, ...]]:
+def check(
+    settings: object, groups: Collection[str] | None = None, custom: Mapping[str, CustomGroup] = {}
+) -> tuple[dict[str, object], tuple[KeyFault, ...]]:
     """The settings in their stable form, as plain dicts, lists and scalars with secrets in clear; or the faults.
 
-    `settings` is the content of the `settings` table. `groups` are the only ones allowed, all of the model's if `None`.
-    The stable form has the model's order and no empty tables; with faults it is empty. Faults are in document order.
+    `settings` is the content of the `settings` table. `groups` are those of the model that exist here, all if `None`;
+    `custom` are the image builder's own, by name. The stable form has the model's order and no empty tables; with faults
+    it is empty. Faults are in document order.
     """
     allowed = GROUPS if groups is None else tuple(group for group in GROUPS if group in groups)
     error = ""
-    if isinstance(settings, Mapping) and all(name in allowed for name in settings):
+    if isinstance(settings, Mapping) and all(name in allowed or name in custom for name in settings):
         try:
-            return plain(msgspec.convert(settings, Settings, dec_hook=decode)), ()
+            checked = {group: stable_group(group, settings[group]) for group in allowed if group in settings}
+            own = {group: custom[group].checked(settings[group]) for group in custom if group in settings}
         except ValueError as exception:  # a ValidationError, or a UnicodeEncodeError from a lone surrogate
             error = str(exception)
+        else:
+            return {group: value for group, value in {**checked, **own}.items() if value != {}}, ()
     from earlyboot.model.faults import find_faults
 
-    return {}, find_faults(settings, allowed, error)
+    return {}, find_faults(settings, allowed, custom, error)
+
+
+def stable_group(group: str, value: object) -> object:
+    """The value of one group of the model in its stable form; `ValueError` at its first fault."""
+    return stable(msgspec.to_builtins(msgspec.convert(value, group_type(group), dec_hook=decode), enc_hook=_encode))
 
 
 def decode(kind: type, value: object) -> object:
@@ -52,13 +66,6 @@ def decode(kind: type, value: object) -> object:
     return kind(value)
 
 
-def plain(settings: Settings) -> dict[str, object]:
-    """A checked model as plain values, secrets in clear."""
-    stable = _stable(msgspec.to_builtins(settings, enc_hook=_encode))
-    assert isinstance(stable, dict)
-    return stable
-
-
 def _encode(value: object) -> Any:
     """msgspec's `enc_hook`."""
     if isinstance(value, SecretScalar):
@@ -69,11 +76,11 @@ def _encode(value: object) -> Any:
     return str.__str__(value)  # an exact str
 
 
-def _stable(value: object) -> object:
+def stable(value: object) -> object:
     """Tuples as lists, and no empty tables: they leave no key, so nothing could keep them."""
     if isinstance(value, dict):
-        members = ((name, _stable(member)) for name, member in value.items())
+        members = ((name, stable(member)) for name, member in value.items())
         return {name: member for name, member in members if member != {}}
     if isinstance(value, list | tuple):
-        return [_stable(item) for item in value]
+        return [stable(item) for item in value]
     return value

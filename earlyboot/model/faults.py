@@ -6,7 +6,8 @@ msgspec stops at the first fault, so this runs only after it found one. Nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec.inspect as mi
 
@@ -23,18 +24,23 @@ from earlyboot.model.phrases import (
     word_for,
     write,
 )
-from earlyboot.model.shape import bare, name_scalar, root, value_compound, value_scalar
+from earlyboot.model.shape import bare, group_kind, name_scalar, value_compound, value_scalar
 from earlyboot.model.table import Compound
+
+if TYPE_CHECKING:
+    from earlyboot.model.custom import CustomGroup
 
 MAX_FAULTS = 100
 
 Path = tuple[str | int, ...]
 
 
-def find_faults(settings: object, groups: Collection[str], error: str = "") -> tuple[KeyFault, ...]:
+def find_faults(
+    settings: object, groups: Sequence[str], custom: Mapping[str, CustomGroup], error: str = ""
+) -> tuple[KeyFault, ...]:
     """All faults in the order of the document, the first hundred in full; `error` stands in if none is found."""
-    walk = _Walk(groups)
-    walk.visit(settings, root(), ())
+    walk = _Walk()
+    walk.root(settings, groups, custom)
     if not walk.count:
         # What is between quotes may be a value.
         reason = re.sub(r"'.*'", "…", error, flags=re.DOTALL)
@@ -46,8 +52,7 @@ def find_faults(settings: object, groups: Collection[str], error: str = "") -> t
 
 
 class _Walk:
-    def __init__(self, groups: Collection[str]) -> None:
-        self.groups = groups
+    def __init__(self) -> None:
         self.faults: list[KeyFault] = []
         self.count = 0
 
@@ -55,6 +60,27 @@ class _Walk:
         self.count += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(KeyFault(path, code, f"{place(path)} {what}", fix))
+
+    def root(self, settings: object, groups: Sequence[str], custom: Mapping[str, CustomGroup]) -> None:
+        if not isinstance(settings, Mapping):
+            fix = "write a table, such as [settings.network]"
+            self.add((), "wrong-type", f"must be a table, not {word_for(settings)}", fix)
+            return
+        for name, value in settings.items():
+            if not isinstance(name, str):
+                self.unnamed(())
+            elif name in custom:
+                for fault in custom[name].faults(value):
+                    self.take(fault)
+            elif name in groups:
+                self.visit(value, group_kind(name), (name,))
+            else:
+                self.unknown(name, [*groups, *custom], ())
+
+    def take(self, fault: KeyFault) -> None:
+        self.count += 1
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(fault)
 
     def visit(self, value: object, kind: mi.Type, path: Path) -> None:
         kind = bare(kind)
@@ -87,7 +113,7 @@ class _Walk:
         if not isinstance(value, Mapping):
             self.wrong_type(value, kind, path)
             return
-        fields = {field.encode_name: field for field in kind.fields if path or field.encode_name in self.groups}
+        fields = {field.encode_name: field for field in kind.fields}
         for name, member in value.items():
             if not isinstance(name, str):
                 self.unnamed(path)

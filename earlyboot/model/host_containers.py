@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Table
-from earlyboot.model.types import Argument, OciImageRef, SecretBase64
+from earlyboot.model.types import Argument, IdentifierName, OciImageRef, SecretBase64
 
 
 class HostContainer(Table, kw_only=True, frozen=True):
@@ -20,3 +20,8 @@ class HostContainer(Table, kw_only=True, frozen=True):
     command: Annotated[
         tuple[Argument, ...] | UnsetType, Meta(description="The command to run instead of the image's.")
     ] = UNSET
+
+
+HostContainers = Annotated[
+    dict[IdentifierName, HostContainer], Meta(description="Containers for operators, beside the workload's, by name.")
+]

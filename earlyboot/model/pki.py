@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Table
-from earlyboot.model.types import PemCertificate
+from earlyboot.model.types import IdentifierName, PemCertificate
 
 
 class CertificateBundle(Table, kw_only=True, frozen=True):
@@ -16,3 +16,8 @@ class CertificateBundle(Table, kw_only=True, frozen=True):
         bool | UnsetType,
         Meta(description="Whether they are added to the trusted ones, or removed; removed if not given."),
     ] = UNSET
+
+
+Pki = Annotated[
+    dict[IdentifierName, CertificateBundle], Meta(description="Certificates that this machine trusts, or does not, by name.")
+]

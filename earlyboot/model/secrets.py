@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec.inspect as mi
 
 from earlyboot.model.key import parse_key
-from earlyboot.model.shape import bare, root, written_forms
+from earlyboot.model.settings import GROUPS
+from earlyboot.model.shape import bare, group_kind, written_forms
 from earlyboot.model.table import Compound
 from earlyboot.model.tree import ROOT
 from earlyboot.model.types import SecretScalar
+
+if TYPE_CHECKING:
+    from earlyboot.model.custom import CustomGroup
+
+Custom = Mapping[str, "CustomGroup"]
 
 REDACTED = "REDACTED"
 # `user:password@` before a host; in the arguments of a command too, where a URL may stand behind a key.
 _PASSWORD = re.compile(r"(://[^\s/?#@:]*:)[^\s/?#@]*@")
 
 
-def is_secret(key: str) -> bool:
-    """Whether the value of `key` is a secret, contains one or lies within one.
+def is_secret(key: str, custom: Custom = {}) -> bool:
+    """Whether the value of `key` is a secret, contains one or lies within one. `custom` are the image builder's groups.
 
     A key that the model does not know counts as secret: nobody can say what its value is.
     """
     try:
-        first, *path = parse_key(key)
+        first, group, *path = parse_key(key)
     except ValueError:
         return True
-    return first != ROOT or _secrecy(root(), path) is not False
+    if first == ROOT and group in custom:
+        return custom[group].is_secret(path)
+    return first != ROOT or group not in GROUPS or _secrecy(group_kind(group), path) is not False
 
 
-def redact(flat: Mapping[str, object]) -> dict[str, object]:
+def redact(flat: Mapping[str, object], custom: Custom = {}) -> dict[str, object]:
     """The same keys, with the text REDACTED in place of each secret."""
-    return {key: redacted(key, value) for key, value in flat.items()}
+    return {key: redacted(key, value, custom) for key, value in flat.items()}
 
 
-def redacted(key: str, value: object) -> object:
+def redacted(key: str, value: object, custom: Custom = {}) -> object:
     """The value of `key` as anybody may see it: a secret not at all, any other without the passwords in its URLs."""
-    return REDACTED if is_secret(key) else _without_passwords(value)
+    return REDACTED if is_secret(key, custom) else _without_passwords(value)
 
 
 def _without_passwords(value: object) -> object:

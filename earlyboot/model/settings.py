@@ -1,36 +1,43 @@
-"""All groups of settings together."""
+"""All groups of settings, in the order of the stable form. A group's module is imported when a document has the group."""
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
+import functools
+from importlib import import_module
 
-from earlyboot.model.aws import Aws
-from earlyboot.model.bootstrap_commands import BootstrapCommand
-from earlyboot.model.bootstrap_containers import BootstrapContainer
-from earlyboot.model.dns import Dns
-from earlyboot.model.host_containers import HostContainer
-from earlyboot.model.kernel import Kernel
-from earlyboot.model.motd import Motd
-from earlyboot.model.network import Network
-from earlyboot.model.ntp import Ntp
-from earlyboot.model.pki import CertificateBundle
-from earlyboot.model.table import Table
-from earlyboot.model.types import IdentifierName
-from earlyboot.model.updates import Updates
+# Group to the type of its value: a table, a map of tables, or a scalar; as MODULE:NAME below earlyboot.model.
+_TYPES = {
+    "motd": "motd:Motd",
+    "network": "network:Network",
+    "ntp": "ntp:Ntp",
+    "kernel": "kernel:Kernel",
+    "boot": "boot:Boot",
+    "dns": "dns:Dns",
+    "aws": "aws:Aws",
+    "access": "access:Access",
+    "pki": "pki:Pki",
+    "container-registry": "container_registry:ContainerRegistry",
+    "container-runtime": "container_runtime:ContainerRuntime",
+    "container-runtime-plugins": "container_runtime_plugins:ContainerRuntimePlugins",
+    "oci-defaults": "oci_defaults:OciDefaults",
+    "oci-hooks": "oci_hooks:OciHooks",
+    "host-containers": "host_containers:HostContainers",
+    "bootstrap-commands": "bootstrap_commands:BootstrapCommands",
+    "bootstrap-containers": "bootstrap_containers:BootstrapContainers",
+    "updates": "updates:Updates",
+    "metrics": "metrics:Metrics",
+    "cloudformation": "cloudformation:CloudFormation",
+    "autoscaling": "autoscaling:AutoScaling",
+    "kubernetes": "kubernetes:Kubernetes",
+    "kubelet-device-plugins": "kubelet_device_plugins:KubeletDevicePlugins",
+    "nvidia-container-runtime": "nvidia_container_runtime:NvidiaContainerRuntime",
+    "ecs": "ecs:Ecs",
+}
+GROUPS: tuple[str, ...] = tuple(_TYPES)
 
 
-class Settings(Table, kw_only=True, frozen=True):
-    motd: Motd | UnsetType = UNSET
-    network: Network | UnsetType = UNSET
-    ntp: Ntp | UnsetType = UNSET
-    kernel: Kernel | UnsetType = UNSET
-    dns: Dns | UnsetType = UNSET
-    aws: Aws | UnsetType = UNSET
-    pki: dict[IdentifierName, CertificateBundle] | UnsetType = UNSET
-    host_containers: dict[IdentifierName, HostContainer] | UnsetType = UNSET
-    bootstrap_commands: dict[IdentifierName, BootstrapCommand] | UnsetType = UNSET
-    bootstrap_containers: dict[IdentifierName, BootstrapContainer] | UnsetType = UNSET
-    updates: Updates | UnsetType = UNSET
-
-
-GROUPS: tuple[str, ...] = Settings.__struct_encode_fields__
+@functools.cache
+def group_type(group: str) -> object:
+    """The type of the value of one of `GROUPS`."""
+    module, _, name = _TYPES[group].partition(":")
+    return getattr(import_module(f"earlyboot.model.{module}"), name)

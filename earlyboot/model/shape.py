@@ -6,16 +6,15 @@ import functools
 
 import msgspec.inspect as mi
 
-from earlyboot.model.settings import Settings
+from earlyboot.model.settings import group_type
 from earlyboot.model.table import Compound
 from earlyboot.model.types import NAME_SCALAR, Scalar, SecretScalar
 
 
 @functools.cache
-def root() -> mi.StructType:
-    kind = mi.type_info(Settings)
-    assert isinstance(kind, mi.StructType)
-    return kind
+def group_kind(group: str) -> mi.Type:
+    """The type of the value of one group, with its description."""
+    return mi.type_info(group_type(group))
 
 
 def bare(kind: mi.Type) -> mi.Type:

@@ -20,7 +20,7 @@ def prepare(paths: Paths, platform: str, endpoint: str | None, *, configured: bo
     _write_once(paths.inside("/etc/machine-id"), secrets.token_hex(16) + "\n")
     _write_once(paths.inside("/etc/os-release"), 'ID=simulated\nPRETTY_NAME="a simulated image"\n')
     _write_once(paths.inside("/etc/hostname"), "localhost\n")
-    for spec in load(platform).files:
+    for spec in load(platform, paths).files:
         if spec.consumer is not None:
             files.make_folder(paths.inside(spec.consumer))
     # The peer's port is another with every run, which only matters to a boot that will ask it.

@@ -113,7 +113,7 @@ def _configuration(paths: Paths, timeline: Timeline) -> tuple[Options, Profile]:
         from earlyboot.config import profile as profiles
 
         options = choices.load(paths)
-        profile = profiles.load(profiles.name_of(options))
+        profile = profiles.load(profiles.name_of(options), paths)
         step.detail = f"profile {profile.name}"
     return options, profile
 

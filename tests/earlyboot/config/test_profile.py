@@ -19,7 +19,7 @@ from providers.registry import PROVIDERS
 
 @pytest.fixture(params=PROFILE_NAMES)
 def profile(request: pytest.FixtureRequest) -> profiles.Profile:
-    return profiles.load(request.param)
+    return profiles.load(request.param, Paths("/nonexistent"))
 
 
 def exists_in_model(path: tuple[str, ...]) -> bool:
@@ -104,7 +104,7 @@ def test_the_groups_and_defaults_are_the_models_own(profile: profiles.Profile) -
 
 
 def test_only_on_ec2_the_instance_metadata_is_asked() -> None:
-    assert {name: "ec2-imds" in profiles.load(name).providers for name in PROFILE_NAMES} == {
+    assert {name: "ec2-imds" in profiles.load(name, Paths("/nonexistent")).providers for name in PROFILE_NAMES} == {
         "ec2": True,
         "vmware": False,
         "metal": False,
@@ -127,5 +127,5 @@ def test_the_profile_is_the_named_one_else_the_platforms_else_metal(values: dict
 @pytest.mark.parametrize("name", ["azure", "", "../ec2", "files"])
 def test_a_profile_that_does_not_exist_is_refused(name: str) -> None:
     with pytest.raises(OperatorError) as caught:
-        profiles.load(name)
+        profiles.load(name, Paths("/nonexistent"))
     assert str(caught.value) == f"error: there is no profile '{name}'\n  fix:   use one of ec2, vmware, metal"

@@ -100,7 +100,7 @@ def test_only_what_asks_to_be_run_is_spared_the_list_of_unused_keys() -> None:
 def test_with_every_key_set_every_file_of_a_real_profile_is_wanted(name: str) -> None:
     from earlyboot.config.profile import load
 
-    profile = load(name)
+    profile = load(name, Paths("/nonexistent"))
     made = make_plan(flatten(complete()), profile, lambda path: True, ())
     assert made.wanted == profile.files
     assert made.not_run == ("settings.bootstrap-commands.set-motd", "settings.bootstrap-containers.disks")
