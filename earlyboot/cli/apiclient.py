@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from earlyboot.api.client import Client, RefusedError
 from earlyboot.cli import documents
 from earlyboot.cli.main import run as run_program
+from earlyboot.cli.table import aligned
 from earlyboot.config.paths import Paths
-from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT
-from hostkit.errors import ApiError, Fault, HostError, OperatorError, Where
+from hostkit import toml
+from hostkit.errors import ApiError, EarlybootError, Fault, HostError, OperatorError, Where, printable
 
 
 def run() -> None:
@@ -23,7 +25,7 @@ def run() -> None:
 
 
 def get(arguments: argparse.Namespace, paths: Paths) -> int:
-    """Prints one JSON document: what each prefix names, merged."""
+    """Prints what each prefix names, merged: one JSON document, or a table on a terminal."""
     if len(arguments.prefix) > 1 and any(prefix.startswith("/") for prefix in arguments.prefix):
         raise OperatorError(Fault("usage", "a path is not merged with anything", Where(), "give one path alone"))
     answer: dict[str, object] = {}
@@ -36,9 +38,25 @@ def get(arguments: argparse.Namespace, paths: Paths) -> int:
             found = client.call("get_all", prefix=prefix)
             assert isinstance(found, dict)
             _merge(answer, found)
-    # On a terminal nothing that a setting holds may steer it.
-    print(json.dumps(answer, indent=2, ensure_ascii=sys.stdout.isatty()))
+    _show(answer, arguments.format)
     return 0
+
+
+def _show(tree: Mapping[str, object], form: str | None) -> None:
+    if form == "json" or (form is None and not sys.stdout.isatty()):
+        # On a terminal nothing that a setting holds may steer it.
+        print(json.dumps(tree, indent=2, ensure_ascii=sys.stdout.isatty()))
+        return
+    rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in _leaves(tree, ())]
+    print("\n".join(aligned(rows, shutil.get_terminal_size().columns)) if rows else "nothing is set")
+
+
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, name))
+        else:
+            yield toml.dotted((*above, name)), value
 
 
 def _merge(into: dict[str, object], other: Mapping[str, object]) -> None:
@@ -59,59 +77,30 @@ def set_settings(arguments: argparse.Namespace, paths: Paths) -> int:
         settings = documents.parse_json(arguments.json, "-j")
         if isinstance(settings, dict) and settings.keys() == {ROOT}:
             settings = settings[ROOT]
-    else:
-        settings = _from_pairs(arguments.pair)
-    tx = f"apiclient-set-{os.urandom(8).hex()}"
+        return _change(arguments, paths, "patch_settings", settings)
+    for number, pair in enumerate(arguments.pair, start=1):
+        if "=" not in pair:
+            # Not its text: it may be a value that lost its key, and a secret one.
+            raise OperatorError(Fault("usage", f"argument {number} is no KEY=VALUE", Where(), "write motd=hello"))
+    return _change(arguments, paths, "patch_keypair", {"request_payload": arguments.pair})
+
+
+def unset(arguments: argparse.Namespace, paths: Paths) -> int:
+    """Keys, and all keys below each, go away; a default shows again."""
+    return _change(arguments, paths, "delete_settings", None, keys=",".join(arguments.key))
+
+
+def _change(arguments: argparse.Namespace, paths: Paths, endpoint: str, body: object, **parameters: str | None) -> int:
+    """One change in a transaction of its own."""
+    tx = f"apiclient-{arguments.verb}-{os.urandom(8).hex()}"
     with _client(arguments, paths) as client:
         try:
-            client.call("patch_settings", settings, tx=tx)
+            client.call(endpoint, body, tx=tx, **parameters)
         except RefusedError as refused:
             client.call("delete_tx", tx=tx)
             # What the model refuses is what the operator typed, as it is for `apply`.
-            raise (OperatorError(*refused.faults) if refused.status == 400 else refused) from None
-        return _commit_and_apply(client, tx)
-
-
-def _from_pairs(pairs: list[str]) -> dict[str, object]:
-    settings: dict[str, object] = {}
-    for number, pair in enumerate(pairs, start=1):
-        key, equals, text = pair.partition("=")
-        if not equals:
-            # Not its text: it may be a value that lost its key, and a secret one.
-            raise OperatorError(Fault("usage", f"argument {number} is no KEY=VALUE", Where(), "write motd=hello"))
-        try:
-            path = parse_key(key)
-        except ValueError as error:
-            raise OperatorError(Fault("bad-key", str(error), Where(), "write it like ntp.time-servers")) from None
-        path = path[1:] if path[0] == ROOT and len(path) > 1 else path
-        table = settings
-        for segment in path[:-1]:
-            inner = table.setdefault(segment, {})
-            if not isinstance(inner, dict):
-                raise OperatorError(Fault("usage", f"'{key}' lies below a key that has a value", Where(), "give one"))
-            table = inner
-        if isinstance(table.get(path[-1]), dict):
-            raise OperatorError(Fault("usage", f"'{key}' lies above a key that has a value", Where(), "give one"))
-        table[path[-1]] = _value(path, text)
-    return settings
-
-
-def _value(path: tuple[str, ...], text: str) -> object:
-    """The value as the setting's own type wants it: text stays text, even if it looks like a number."""
-    from earlyboot.model.check import check
-
-    candidates: list[object] = [text]
-    try:
-        candidates.insert(0, json.loads(text))
-    except (ValueError, RecursionError):
-        pass
-    for candidate in reversed(candidates):
-        nested: object = candidate
-        for segment in reversed(path):
-            nested = {segment: nested}
-        if not check(nested)[1]:
-            return candidate
-    return candidates[0]
+            raise _blamed(refused) from None
+        return _commit_and_apply(client, tx, arguments.format)
 
 
 def apply(arguments: argparse.Namespace, paths: Paths) -> int:
@@ -130,24 +119,71 @@ def apply(arguments: argparse.Namespace, paths: Paths) -> int:
         if faults:
             client.call("delete_tx", tx=tx)
             raise OperatorError(*faults)
-        return _commit_and_apply(client, tx)
+        return _commit_and_apply(client, tx, arguments.format)
 
 
-def _commit_and_apply(client: Client, tx: str) -> int:
+def _commit_and_apply(client: Client, tx: str, form: str | None) -> int:
     try:
-        client.call("commit_tx", tx=tx)
+        changed = client.call("commit_tx", tx=tx)
     except RefusedError as refused:
-        if refused.status != 422:
-            raise
-        return 0
+        if refused.status == 422:
+            return 0
+        client.call("delete_tx", tx=tx)
+        raise _blamed(refused) from None
+    assert isinstance(changed, list)
+    return applied(client, changed, form)
+
+
+def applied(client: Client, changed: list[str], form: str | None) -> int:
+    """Applies what was committed. `HostError` with every service that did not take it."""
     report = client.call("apply")
     assert isinstance(report, dict)
+    if form == "json":
+        print(json.dumps({"changed": changed, **report}, indent=2))
+    elif form == "text" or sys.stdout.isatty():
+        written = [file["path"] for file in report["files"] if file["outcome"] in ("written", "removed")]
+        print("\n".join([*(f"changed {key}" for key in changed), *(f"wrote {path}" for path in written)]))
     failed = [service for service in report["services"] if service["outcome"] == "failed"]
     if failed:
         fix = "the settings are committed; mend the service, then POST /tx/apply"
         raise HostError(
             *(Fault("service", f"{service['name']}: {service['detail']}", Where(), fix) for service in failed)
         )
+    return 0
+
+
+def _blamed(refused: RefusedError) -> EarlybootError:
+    return OperatorError(*refused.faults) if refused.status == 400 else refused
+
+
+def tx(arguments: argparse.Namespace, paths: Paths) -> int:
+    """Pending transactions: list them, show, delete or commit one."""
+    with _client(arguments, paths) as client:
+        match arguments.action:
+            case "list":
+                names = client.call("list_tx")
+                assert isinstance(names, list)
+                lines = [json.dumps(names)] if arguments.format == "json" else [printable(name) for name in names]
+                print("\n".join(lines), end="\n" if lines else "")
+            case "show":
+                pending = client.call("get_tx_v2", tx=arguments.tx)
+                assert isinstance(pending, dict)
+                _show(pending, arguments.format)
+            case "delete":
+                client.call("delete_tx", tx=arguments.tx)
+            case "commit":
+                try:
+                    changed = client.call("commit_tx", tx=arguments.tx)
+                except RefusedError as refused:
+                    raise _blamed(refused) from None
+                assert isinstance(changed, list)
+                return applied(client, changed, arguments.format)
+    return 0
+
+
+def reboot(arguments: argparse.Namespace, paths: Paths) -> int:
+    with _client(arguments, paths) as client:
+        client.call("reboot")
     return 0
 
 

@@ -11,12 +11,14 @@ from earlyboot.config.paths import PROFILE_NAMES, Paths
 from hostkit.errors import EarlybootError, Fault, OperatorError, Where
 
 VERSION = "0.1.0"
+_BY_TERMINAL = "for people or for programs; by whether the output is a terminal, if not given"
+_RAW_OPTIONS = ("-u", "--uri", "-m", "-X", "--method", "-d", "--data")
 
 
 def run(program: str, argv: Sequence[str]) -> int:
     """Parses a command line and carries its verb out; with `--format json` errors are a JSON list on stdout."""
     parser = apiclient_parser() if program == "apiclient" else earlyboot_parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(with_verb(argv) if program == "apiclient" else argv)
     module, _, function = arguments.handler.partition(":")
     from importlib import import_module
 
@@ -87,6 +89,19 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     explain.add_argument("key", metavar="KEY")
     _format(explain)
 
+    history = _verb(verbs, "history", "history:history", "list the commits: when, by whom, how many keys they changed")
+    history.add_argument("--limit", metavar="N", type=_count, default=100, help="at most N, the newest (100)")
+    _format(history)
+
+    diff = _verb(verbs, "diff", "history:diff", "say what changed between two generations")
+    diff.add_argument("generation", metavar="GENERATION", type=_generation, help="from here; 0 is before the first")
+    diff.add_argument("other", metavar="GENERATION", type=_generation, nargs="?", help="to here; now if not given")
+    _format(diff)
+
+    rollback = _verb(verbs, "rollback", "history:rollback", "commit and apply an older generation's settings again")
+    rollback.add_argument("generation", metavar="GENERATION", type=_generation)
+    _format(rollback)
+
     simulate = _verb(verbs, "simulate", "simulate:simulate", "run a whole first boot in a throwaway root")
     simulate.add_argument("--user-data", metavar="FILE", required=True)
     simulate.add_argument("--platform", choices=("ec2", "metal"), default="ec2")
@@ -103,33 +118,77 @@ def apiclient_parser() -> argparse.ArgumentParser:
     parser.set_defaults(root="/")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    get = _verb(verbs, "get", "apiclient:get", "print settings and what else the API knows, as JSON")
+    get = _verb(verbs, "get", "apiclient:get", "print settings and what else the API knows")
     get.add_argument("prefix", metavar="PREFIX", nargs="*", help="settings.ntp, os, or a path such as /settings")
+    _format(get, _BY_TERMINAL, default=None)
 
     set_ = _verb(verbs, "set", "apiclient:set_settings", "change settings, commit and apply them")
     set_.add_argument("pair", metavar="KEY=VALUE", nargs="*")
     set_.add_argument("-j", "--json", metavar="JSON", help="a JSON object of settings instead of pairs")
 
+    unset = _verb(verbs, "unset", "apiclient:unset", "take settings away, commit and apply")
+    unset.add_argument("key", metavar="KEY", nargs="+", help="a key; all keys below it go too")
+
     apply = _verb(verbs, "apply", "apiclient:apply", "apply settings documents, in order, in one transaction")
     apply.add_argument("uri", metavar="URI", nargs="*", help="a file, file://, http:// or https://; - is stdin")
 
-    raw = _verb(verbs, "raw", "apiclient:raw", "send one request and print the answer's body")
+    tx = _verb(verbs, "tx", "apiclient:tx", "list, show, delete or commit pending transactions")
+    actions = tx.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    listed = actions.add_parser("list", help="the names of all", allow_abbrev=False)
+    shown = actions.add_parser("show", help="what one sets and unsets", allow_abbrev=False)
+    deleted = actions.add_parser("delete", help="drop one", allow_abbrev=False)
+    committed = actions.add_parser("commit", help="commit one and apply it", allow_abbrev=False)
+    for action in (shown, deleted, committed):
+        action.add_argument("tx", metavar="TX")
+    for verb in (set_, unset, apply, listed, shown, committed):
+        _format(verb, _BY_TERMINAL, default=None)
+
+    raw = _verb(
+        verbs, "raw", "apiclient:raw", "send one request and print the answer's body; the verb if none is given"
+    )
     raw.add_argument("-m", "-X", "--method", default="GET")
     raw.add_argument("-u", "--uri", required=True)
     raw.add_argument("-d", "--data")
+
+    _verb(verbs, "reboot", "apiclient:reboot", "reboot the machine, unless something inhibits it")
     return parser
+
+
+def with_verb(argv: Sequence[str]) -> list[str]:
+    """The words of a command line of `apiclient`; without a verb they are those of `raw`."""
+    words = list(argv)
+    place = 0
+    while place < len(words) and words[place] in ("-s", "--socket-path"):
+        place += 2
+    if place < len(words) and words[place].startswith(_RAW_OPTIONS):
+        words.insert(place, "raw")
+    return words
 
 
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, handler: str, meaning: str
 ) -> argparse.ArgumentParser:
     verb = verbs.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.", allow_abbrev=False)
-    verb.set_defaults(handler=handler)
+    verb.set_defaults(handler=handler, verb=name)
     return verb
 
 
-def _format(verb: argparse.ArgumentParser, meaning: str = "for people or for programs") -> None:
-    verb.add_argument("--format", choices=("text", "json"), default="text", help=meaning)
+def _format(
+    verb: argparse.ArgumentParser, meaning: str = "for people or for programs", default: str | None = "text"
+) -> None:
+    verb.add_argument("--format", choices=("text", "json"), default=default, help=meaning)
+
+
+def _generation(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise argparse.ArgumentTypeError("a generation is a whole number, from 0; see: earlyboot history")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 10_000 and len(text) <= 5):
+        raise argparse.ArgumentTypeError("a number from 1 to 10000")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -7,10 +7,10 @@ import json
 import shutil
 import sys
 
+from earlyboot.cli.table import table
 from earlyboot.config.paths import Paths
 from earlyboot.simulate.boot import Boot, boot, throwaway_root
 from earlyboot.simulate.progress import Progress
-from earlyboot.simulate.table import table
 from earlyboot.stages import status as statuses
 from earlyboot.stages.timeline import Event
 from hostkit import files

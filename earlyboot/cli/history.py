@@ -1,0 +1,103 @@
+"""`earlyboot history`, `diff` and `rollback`: what was committed, what it changed, and the way back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from earlyboot.api import store
+from earlyboot.cli.apiclient import applied
+from earlyboot.cli.table import aligned
+from earlyboot.config import options, profile
+from earlyboot.config.paths import Paths
+from earlyboot.model.custom import custom_groups
+from earlyboot.model.secrets import redacted
+from hostkit.errors import Fault, OperatorError, Where, printable
+
+_WIDTH = 120
+
+
+def history(arguments: argparse.Namespace, paths: Paths) -> int:
+    """Every generation that is remembered, newest first. Looking needs no server."""
+    with store.reading(paths.store) as reader:
+        found = reader.generations(arguments.limit) if reader else []
+    if arguments.format == "json":
+        print(json.dumps([generation._asdict() for generation in found], indent=1))
+    else:
+        rows = [
+            (str(one.id), _when(one.committed_at), _who(one.uid), one.tx, f"{one.changed} keys changed")
+            for one in found
+        ]
+        print("\n".join(aligned(rows, _WIDTH)) if rows else "nothing was committed yet")
+    return 0
+
+
+def diff(arguments: argparse.Namespace, paths: Paths) -> int:
+    """What changed between two generations, or between one and now; secrets are not shown."""
+    chosen = profile.load(profile.name_of(options.load(paths)), paths)
+    custom = custom_groups(chosen.custom)
+    with store.reading(paths.store) as reader:
+        newest = reader.generation() if reader else 0
+        known = {generation.id for generation in reader.generations()} if reader else set()
+        for wanted in (arguments.generation, arguments.other):
+            if wanted not in (None, 0, newest) and wanted not in known:
+                what = f"there is no generation {wanted}, or it is forgotten"
+                raise OperatorError(Fault("no-generation", what, Where(), "see: earlyboot history"))
+        found = reader.diff(arguments.generation, arguments.other) if reader else []
+    shown = [
+        {
+            "key": one.key,
+            "before": None if one.before is None else redacted(one.key, one.before, custom),
+            "after": None if one.after is None else redacted(one.key, one.after, custom),
+        }
+        for one in found
+    ]
+    if arguments.format == "json":
+        print(json.dumps(shown, indent=1))
+    else:
+        print("\n".join(line for row in shown for line in _changed(row)) if shown else "no difference")
+    return 0
+
+
+def rollback(arguments: argparse.Namespace, paths: Paths) -> int:
+    """Commits the settings of an older generation as a new one, and applies them."""
+    from earlyboot.api.client import Client, RefusedError
+
+    with Client(paths.socket) as client:
+        try:
+            changed = client.call("rollback", generation=str(arguments.generation))
+        except RefusedError as refused:
+            # The operator named it; everything else that can be wrong is the host's or the server's.
+            raise (OperatorError(*refused.faults) if refused.status in (400, 404) else refused) from None
+        assert isinstance(changed, list)
+        if not changed:
+            print(f"the settings are those of generation {arguments.generation} already", file=sys.stderr)
+        return applied(client, changed, arguments.format)
+
+
+def _changed(row: dict[str, object]) -> Sequence[str]:
+    key = row["key"]
+    return [
+        *([] if row["before"] is None else [f"- {key} = {_text(row['before'])}"]),
+        *([] if row["after"] is None else [f"+ {key} = {_text(row['after'])}"]),
+    ]
+
+
+def _text(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _who(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
