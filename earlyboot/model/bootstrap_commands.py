@@ -38,5 +38,6 @@ class BootstrapCommand(Table, kw_only=True, frozen=True):
 
 
 BootstrapCommands = Annotated[
-    dict[IdentifierName, BootstrapCommand], Meta(description="API client commands that run at boot, in the order of their names.")
+    dict[IdentifierName, BootstrapCommand],
+    Meta(description="API client commands that run at boot, in the order of their names."),
 ]

@@ -25,5 +25,6 @@ class BootstrapContainer(Table, kw_only=True, frozen=True):
 
 
 BootstrapContainers = Annotated[
-    dict[IdentifierName, BootstrapContainer], Meta(description="Containers that prepare the host before its workload starts, by name.")
+    dict[IdentifierName, BootstrapContainer],
+    Meta(description="Containers that prepare the host before its workload starts, by name."),
 ]

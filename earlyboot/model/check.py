@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from earlyboot.model.settings import GROUPS, group_type
-from earlyboot.model.table import Compound
+from earlyboot.model.table import Compound, with_own_names
+from earlyboot.model.tree import flatten
 from earlyboot.model.types import Scalar, SecretScalar
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class KeyFault(NamedTuple):
     """One thing that is wrong. `path` leads to it within the settings table; no text holds a value, only names of keys.
 
-    `code` is one of unknown-group, unknown-key, missing-key, wrong-type and bad-value; too-many ends a long list.
+    `code` is one of unknown-group, unknown-key, missing-key, wrong-type, bad-value and, between keys that are each good,
+    broken-rule; too-many ends a long list.
     """
 
     path: tuple[str | int, ...]
@@ -45,15 +47,28 @@ def check(
         except ValueError as exception:  # a ValidationError, or a UnicodeEncodeError from a lone surrogate
             error = str(exception)
         else:
-            return {group: value for group, value in {**checked, **own}.items() if value != {}}, ()
+            return _storable({group: value for group, value in {**checked, **own}.items() if value != {}})
     from earlyboot.model.faults import find_faults
 
     return {}, find_faults(settings, allowed, custom, error)
 
 
+def _storable(settings: dict[str, object]) -> tuple[dict[str, object], tuple[KeyFault, ...]]:
+    """`settings` if each of them has a key; a name of the operator's may be too long, or hold what no key can."""
+    try:
+        flatten(settings)
+    except ValueError:
+        from earlyboot.model.faults import find_key_faults
+
+        return {}, find_key_faults(settings)
+    return settings, ()
+
+
 def stable_group(group: str, value: object) -> object:
     """The value of one group of the model in its stable form; `ValueError` at its first fault."""
-    return stable(msgspec.to_builtins(msgspec.convert(value, group_type(group), dec_hook=decode), enc_hook=_encode))
+    kind = group_type(group)
+    converted = msgspec.convert(with_own_names(kind, value), kind, dec_hook=decode)
+    return stable(msgspec.to_builtins(converted, enc_hook=_encode))
 
 
 def decode(kind: type, value: object) -> object:

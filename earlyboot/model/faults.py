@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec.inspect as mi
 
 from earlyboot.model.check import KeyFault, decode
+from earlyboot.model.key import MAX_KEY_CHARS, format_segment
 from earlyboot.model.phrases import (
     choices,
     example,
@@ -24,8 +25,9 @@ from earlyboot.model.phrases import (
     word_for,
     write,
 )
-from earlyboot.model.shape import bare, group_kind, name_scalar, value_compound, value_scalar
-from earlyboot.model.table import Compound
+from earlyboot.model.shape import bare, group_kind, name_scalar, value_compound, value_scalar, written_forms
+from earlyboot.model.table import Compound, Table
+from earlyboot.model.tree import ROOT
 
 if TYPE_CHECKING:
     from earlyboot.model.custom import CustomGroup
@@ -45,10 +47,14 @@ def find_faults(
         # What is between quotes may be a value.
         reason = re.sub(r"'.*'", "…", error, flags=re.DOTALL)
         walk.add((), "bad-value", f"cannot be used: {reason}", "compare them with the settings reference")
-    if walk.count > len(walk.faults):
-        more = walk.count - len(walk.faults)
-        walk.faults.append(KeyFault((), "too-many", f"{more} more faults are not shown", "mend these and check again"))
-    return tuple(walk.faults)
+    return walk.found()
+
+
+def find_key_faults(settings: Mapping[str, object]) -> tuple[KeyFault, ...]:
+    """Those of the settings, in their stable form and otherwise good, that no key can be made for."""
+    walk = _Walk()
+    walk.keys(settings, (), len(ROOT))
+    return walk.found()
 
 
 class _Walk:
@@ -60,6 +66,26 @@ class _Walk:
         self.count += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(KeyFault(path, code, f"{place(path)} {what}", fix))
+
+    def found(self) -> tuple[KeyFault, ...]:
+        if self.count > len(self.faults):
+            more = f"{self.count - len(self.faults)} more faults are not shown"
+            self.faults.append(KeyFault((), "too-many", more, "mend these and check again"))
+        return tuple(self.faults)
+
+    def keys(self, table: Mapping[str, object], path: Path, length: int) -> None:
+        for name, value in table.items():
+            try:
+                key_length = length + 1 + len(format_segment(name))
+            except ValueError:
+                what = "has a name that no settings key can have"
+                self.add((*path, name), "bad-value", what, "use letters, digits, '-', '_', '/' and '.'")
+                continue
+            if isinstance(value, Mapping):
+                self.keys(value, (*path, name), key_length)
+            elif key_length > MAX_KEY_CHARS:
+                what = f"has a key of {key_length} characters; at most {MAX_KEY_CHARS} are allowed"
+                self.add((*path, name), "bad-value", what, "use a shorter name")
 
     def root(self, settings: object, groups: Sequence[str], custom: Mapping[str, CustomGroup]) -> None:
         if not isinstance(settings, Mapping):
@@ -103,6 +129,8 @@ class _Walk:
                 self.literal(value, kind, path)
             case mi.IntType():
                 self.integer(value, kind, path)
+            case mi.FloatType() if isinstance(value, bool) or not isinstance(value, int | float):
+                self.wrong_type(value, kind, path)
             case mi.BoolType() if not isinstance(value, bool):
                 self.wrong_type(value, kind, path)
 
@@ -114,13 +142,19 @@ class _Walk:
             self.wrong_type(value, kind, path)
             return
         fields = {field.encode_name: field for field in kind.fields}
+        aliases = _aliases(kind)
         for name, member in value.items():
             if not isinstance(name, str):
                 self.unnamed(path)
             elif name in fields:
                 self.visit(member, fields[name].type, (*path, name))
-            else:
+            elif name not in aliases:
                 self.unknown(name, list(fields), path)
+            elif aliases[name] in value:
+                what = f"is another name of {aliases[name]}, which is there too"
+                self.add((*path, name), "bad-value", what, "keep one of the two")
+            else:
+                self.visit(member, fields[aliases[name]].type, (*path, name))
         for name, field in fields.items():
             if field.required and name not in value:
                 fix = f"add {name} = {example(field.type)}"
@@ -146,19 +180,18 @@ class _Walk:
             return
         scalar = name_scalar(kind)
         member_kind = bare(kind.value_type)
-        holds_text = isinstance(member_kind, mi.CustomType) and not issubclass(member_kind.cls, Compound)
         for name, member in value.items():
             if not isinstance(name, str):
                 self.unnamed(path)
                 continue
+            if isinstance(member, Mapping) and not _may_be_table(member_kind):
+                fix = f"put a name that has dots in quotes: {quoted(scalar.example)} = {example(member_kind)}"
+                self.add((*path, name), "wrong-type", f"must be {wanted(member_kind)}, not a table", fix)
+                continue
             if not scalar.accepts(name):
                 fix = f"rename it, for example to {quoted(scalar.example)}"
                 self.add((*path, name), "bad-value", f"has a name that must be {scalar.rule}", fix)
-            if holds_text and isinstance(member, Mapping):
-                fix = f"put a name that has dots in quotes: {quoted(scalar.example)} = {example(member_kind)}"
-                self.add((*path, name), "wrong-type", f"must be {wanted(member_kind)}, not a table", fix)
-            else:
-                self.visit(member, member_kind, (*path, name))
+            self.visit(member, member_kind, (*path, name))
 
     def items(self, value: object, kind: mi.VarTupleType, path: Path) -> None:
         if not isinstance(value, list | tuple):
@@ -186,7 +219,11 @@ class _Walk:
             if isinstance(form, mi.VarTupleType) and not isinstance(value, list | tuple):
                 self.wrong_type(value, kind, path)
                 return
-            self.visit(value, form, path)
+            # One of several short forms says too little about the others: the rule names them all.
+            if len(compound.forms) == 1 or not _is_scalar(form):
+                self.visit(value, form, path)
+            elif isinstance(value, bool) or not isinstance(value, int | str):
+                self.wrong_type(value, kind, path)
             if self.count == before:
                 compound.from_plain(value, decode)
         except ValueError:
@@ -207,10 +244,25 @@ class _Walk:
         if not isinstance(value, str):
             self.wrong_type(value, kind, path)
         elif value not in kind.values:
-            self.add(path, "bad-value", f"must be {choices(kind)}", "write one of these, in quotes")
+            self.add(path, "bad-value", f"must be {choices(kind)}", write(kind))
 
     def integer(self, value: object, kind: mi.IntType, path: Path) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             self.wrong_type(value, kind, path)
         elif not (kind.ge is None or kind.ge <= value) or not (kind.le is None or value <= kind.le):
             self.add(path, "bad-value", f"must be {range_of(kind)}", "write a number within that range")
+
+
+def _aliases(kind: mi.StructType) -> Mapping[str, str]:
+    assert issubclass(kind.cls, Table)
+    return kind.cls.aliases
+
+
+def _is_scalar(kind: mi.Type) -> bool:
+    return not isinstance(kind, mi.StructType | mi.DictType | mi.VarTupleType | mi.TupleType)
+
+
+def _may_be_table(kind: mi.Type) -> bool:
+    if isinstance(kind, mi.CustomType) and issubclass(kind.cls, Compound):
+        return any(map(_may_be_table, written_forms(kind.cls)))
+    return isinstance(kind, mi.StructType | mi.DictType)

@@ -13,6 +13,8 @@ HostsEntry = tuple[IpAddr, tuple[ValidLinuxHostname, ...]]
 
 
 class Network(Table, kw_only=True, frozen=True):
+    """The host's name, its hosts file and proxies. Interfaces are configured in net.toml."""
+
     hostname: Annotated[ValidLinuxHostname | UnsetType, Meta(description="The host name.")] = UNSET
     hosts: Annotated[
         tuple[HostsEntry, ...] | UnsetType,

@@ -48,6 +48,8 @@ class TimeServers(Compound):
 
 
 class Ntp(Table, kw_only=True, frozen=True):
+    """Where the time comes from."""
+
     time_servers: Annotated[TimeServers | UnsetType, Meta(description="The time servers and pools to use.")] = UNSET
     options: Annotated[
         tuple[ChronyOption, ...] | UnsetType,

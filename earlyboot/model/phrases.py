@@ -50,6 +50,8 @@ def wanted(kind: mi.Type) -> str:
             return choices(kind)
         case mi.IntType():
             return range_of(kind)
+        case mi.FloatType():
+            return "a number"
         case mi.BoolType():
             return "true or false"
         case _:
@@ -70,6 +72,7 @@ def range_of(kind: mi.IntType) -> str:
 def word_for(value: object) -> str:
     """What kind of value there is, without showing it."""
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (type(None), "null"),
         (bool, "true or false"),
         (int, "a number"),
         (float, "a number with a decimal point"),
@@ -91,8 +94,10 @@ def write(kind: mi.Type) -> str:
             return "write true or false, without quotes"
         case mi.IntType():
             return "write a whole number, without quotes"
+        case mi.FloatType():
+            return "write a number, without quotes"
         case mi.LiteralType():
-            return "write one of these, in quotes"
+            return f"write {'one of these' if len(kind.values) > 1 else 'it'}, in quotes"
         case mi.StructType():
             return f"write a table, such as {example(kind)}; its keys are: {', '.join(_keys(kind))}"
         case mi.DictType() | mi.VarTupleType() | mi.TupleType():
@@ -115,8 +120,8 @@ def example(kind: mi.Type) -> str:
     kind = bare(kind)
     match kind:
         case mi.StructType():
-            field = next((field for field in kind.fields if field.required), kind.fields[0])
-            return f"{{ {field.encode_name} = {example(field.type)} }}"
+            fields = [field for field in kind.fields if field.required] or kind.fields[:1]
+            return f"{{ {', '.join(f'{field.encode_name} = {example(field.type)}' for field in fields)} }}"
         case mi.DictType():
             name = name_scalar(kind).example
             return f"{{ {quoted(name) if '.' in name else name} = {example(kind.value_type)} }}"
@@ -150,5 +155,6 @@ def suggestion(name: str, known: Sequence[str]) -> str:
         return ""
     import difflib
 
-    close = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.7)
-    return f"did you mean {quoted(close[0])}?" if close else ""
+    by_lower = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), by_lower, n=1, cutoff=0.7)
+    return f"did you mean {quoted(by_lower[close[0]])}?" if close else ""

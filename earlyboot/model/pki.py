@@ -19,5 +19,6 @@ class CertificateBundle(Table, kw_only=True, frozen=True):
 
 
 Pki = Annotated[
-    dict[IdentifierName, CertificateBundle], Meta(description="Certificates that this machine trusts, or does not, by name.")
+    dict[IdentifierName, CertificateBundle],
+    Meta(description="Certificates that this machine trusts, or does not, by name."),
 ]

@@ -11,21 +11,19 @@ import msgspec.inspect as mi
 from earlyboot.model.key import parse_key
 from earlyboot.model.settings import GROUPS
 from earlyboot.model.shape import bare, group_kind, written_forms
-from earlyboot.model.table import Compound
+from earlyboot.model.table import Compound, Table
 from earlyboot.model.tree import ROOT
 from earlyboot.model.types import SecretScalar
 
 if TYPE_CHECKING:
     from earlyboot.model.custom import CustomGroup
 
-Custom = Mapping[str, "CustomGroup"]
-
 REDACTED = "REDACTED"
 # `user:password@` before a host; in the arguments of a command too, where a URL may stand behind a key.
 _PASSWORD = re.compile(r"(://[^\s/?#@:]*:)[^\s/?#@]*@")
 
 
-def is_secret(key: str, custom: Custom = {}) -> bool:
+def is_secret(key: str, custom: Mapping[str, CustomGroup] = {}) -> bool:
     """Whether the value of `key` is a secret, contains one or lies within one. `custom` are the image builder's groups.
 
     A key that the model does not know counts as secret: nobody can say what its value is.
@@ -39,12 +37,12 @@ def is_secret(key: str, custom: Custom = {}) -> bool:
     return first != ROOT or group not in GROUPS or _secrecy(group_kind(group), path) is not False
 
 
-def redact(flat: Mapping[str, object], custom: Custom = {}) -> dict[str, object]:
+def redact(flat: Mapping[str, object], custom: Mapping[str, CustomGroup] = {}) -> dict[str, object]:
     """The same keys, with the text REDACTED in place of each secret."""
     return {key: redacted(key, value, custom) for key, value in flat.items()}
 
 
-def redacted(key: str, value: object, custom: Custom = {}) -> object:
+def redacted(key: str, value: object, custom: Mapping[str, CustomGroup] = {}) -> object:
     """The value of `key` as anybody may see it: a secret not at all, any other without the passwords in its URLs."""
     return REDACTED if is_secret(key, custom) else _without_passwords(value)
 
@@ -65,7 +63,8 @@ def _secrecy(kind: mi.Type, path: list[str]) -> bool | None:
     if not path:
         return _holds_secret(kind)
     if isinstance(kind, mi.StructType):
-        return next((_secrecy(field.type, path[1:]) for field in kind.fields if field.encode_name == path[0]), None)
+        name = kind.cls.aliases.get(path[0], path[0]) if issubclass(kind.cls, Table) else path[0]
+        return next((_secrecy(field.type, path[1:]) for field in kind.fields if field.encode_name == name), None)
     if isinstance(kind, mi.DictType):
         return _secrecy(kind.value_type, path[1:])
     if isinstance(kind, mi.CustomType) and issubclass(kind.cls, Compound):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -13,6 +13,20 @@ class Table(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
     Fields are `Annotated[SomeType | UnsetType, Meta(description=…)] = UNSET`; the reference pages are made from these.
     """
+
+    # Names that a key of a group is read by besides its own, to its own.
+    aliases: ClassVar[Mapping[str, str]] = {}
+
+
+def with_own_names(kind: object, value: object) -> object:
+    """The value of a group of type `kind` with no aliases left. `ValueError` if a key stands in it under both names."""
+    aliases = kind.aliases if isinstance(kind, type) and issubclass(kind, Table) else {}
+    if not aliases or not isinstance(value, Mapping):
+        return value
+    own = {aliases.get(name, name) if isinstance(name, str) else name: member for name, member in value.items()}
+    if len(own) != len(value):
+        raise ValueError("a key is there under two names")
+    return own
 
 
 class Compound:

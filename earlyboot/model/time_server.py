@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 
 _WORD = re.compile(r"[^\s#!%;]+")
 # For the first ones a browser, whose rules the settings follow, takes any number of slashes of either kind.
@@ -25,6 +24,8 @@ def host_of(url: str) -> str:
 
 def is_address(host: str) -> bool:
     """Whether `host` is an IP address rather than a name."""
+    from ipaddress import ip_address
+
     try:
         ip_address(host)
     except ValueError:

@@ -13,6 +13,8 @@ Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
 class Updates(Table, kw_only=True, frozen=True):
+    """Where updates come from and which are taken."""
+
     metadata_base_url: Annotated[Url | UnsetType, Meta(description="Where the repository's metadata is.")] = UNSET
     targets_base_url: Annotated[Url | UnsetType, Meta(description="Where the repository's targets are.")] = UNSET
     seed: Annotated[Seed | UnsetType, Meta(description="The machine's place in the order of a staged update.")] = UNSET

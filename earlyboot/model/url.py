@@ -39,6 +39,12 @@ def is_url(text: str) -> bool:
     return True  # a path: nothing in it is refused
 
 
+def is_domain(text: str) -> bool:
+    """Whether `text`, free of control characters, is the host of a URL, and a name rather than an address."""
+    labels = _labels(text)
+    return labels is not None and not _looks_numeric(labels[-1])
+
+
 def _is_special(rest: str) -> bool:
     """What follows the colon of a scheme that needs a host; any number of slashes may lead."""
     return _is_authority(_END_OF_SPECIAL_HOST.split(rest.lstrip("/\\"), maxsplit=1)[0], special=True)
@@ -90,13 +96,20 @@ def _is_host(host: str) -> bool:
     """A domain or an address, as the schemes that need a host understand it."""
     if host.startswith("["):
         return _is_bracketed_ipv6(host)
+    labels = _labels(host)
+    return labels is not None and (not _looks_numeric(labels[-1]) or _is_ipv4(labels))
+
+
+def _labels(host: str) -> list[str] | None:
+    """The parts of a name or an IPv4 address; `None` if it is neither."""
     domain = _ascii_domain(_percent_decoded(host))
     if not domain or _FORBIDDEN_IN_DOMAIN.search(domain):
-        return False
-    labels = domain.removesuffix(".").split(".")
-    last = labels[-1]
-    looks_numeric = (last.isascii() and last.isdigit()) or _ipv4_number(last) is not None
-    return not looks_numeric or _is_ipv4(labels)
+        return None
+    return domain.removesuffix(".").split(".")
+
+
+def _looks_numeric(label: str) -> bool:
+    return (label.isascii() and label.isdigit()) or _ipv4_number(label) is not None
 
 
 def _is_bracketed_ipv6(host: str) -> bool:

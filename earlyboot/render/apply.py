@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from earlyboot.config.paths import Paths
-from earlyboot.config.profile import FileSpec, Profile, ServiceSpec
-from earlyboot.model.tree import unflatten
-from earlyboot.render.plan import Plan, make_plan
+from earlyboot.config.profile import Profile, ServiceSpec
+from earlyboot.render.fileset import RenderedFile, render_files
+from earlyboot.render.plan import Orphans, Plan, find_orphans, make_plan, services_of
 from earlyboot.render.record import FILE_LIMIT_BYTES, Applied, AppliedFile, observe
-from hostkit import files, process
+from earlyboot.render.remarks import Remarks, remarks_on
+from hostkit import files, process, selinux
 from hostkit.deadline import Deadline
+from hostkit.errors import Fault, HostError, Where
 
 _COMMAND_DEADLINE_S = 90.0
 # For the commands of all services together: below the deadline of the client that waits for the answer.
@@ -23,7 +25,10 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 
 class FileOutcome(NamedTuple):
-    """`outcome` is `written`, `unchanged`, `removed`, or `left`: no setting feeds it any more; `path` is the image's."""
+    """`outcome` is `written`, `unchanged`, `removed`, or `left`: no setting feeds it any more; `path` is the image's.
+
+    The files of a set share their `name`.
+    """
 
     name: str
     path: str
@@ -42,12 +47,13 @@ _NOTED_LIMIT = 100
 
 
 class Outcome(NamedTuple):
-    """All that an apply did, and the record of the files it left."""
+    """All that an apply did, and the record of the files it left. `remarks` say what could not be as the settings ask."""
 
     files: tuple[FileOutcome, ...]
     services: tuple[ServiceOutcome, ...]
     plan: Plan
     record: tuple[AppliedFile, ...]
+    remarks: tuple[str, ...] = ()
 
     def notes(self) -> dict[str, list[str]]:
         """What stays true until the next apply, and makes a status more than `configured`."""
@@ -55,6 +61,7 @@ class Outcome(NamedTuple):
             "unused_keys": _first(self.plan.unused_keys),
             "not_run": _first(self.plan.not_run),
             "failed_services": [service.name for service in self.services if service.outcome == "failed"],
+            "remarks": list(self.remarks),
         }
 
     def json(self) -> dict[str, object]:
@@ -71,71 +78,146 @@ def _first(names: Sequence[str]) -> list[str]:
     return [*names[:_NOTED_LIMIT], *([f"and {more:,} more"] if more > 0 else [])]
 
 
-def apply(settings: Mapping[str, object], profile: Profile, paths: Paths, previous: Applied | None) -> Outcome:
+def render_all(settings: Mapping[str, object], profile: Profile, paths: Paths) -> tuple[RenderedFile, ...]:
+    """The files that an apply of `settings` would make, and writes nothing; `HostError` where that is impossible."""
+    return render_files(settings, make_plan(settings, profile, _exists(paths), ()).wanted, profile, paths)
+
+
+def apply(
+    settings: Mapping[str, object],
+    profile: Profile,
+    paths: Paths,
+    previous: Applied | None,
+    *,
+    keys: Collection[str] = (),
+    rendered: Sequence[RenderedFile] | None = None,
+) -> Outcome:
     """Makes the files say what `settings` (flat keys) say, and has the services take what changed.
 
-    A `HostError` while rendering leaves every file as it was. A service whose command fails is an outcome, not an error:
-    the others still get theirs.
+    The services of `keys` are told in any case. `rendered` is what `render_all` made of the same settings. A `HostError`
+    while rendering leaves every file as it was. A service whose command fails is an outcome, not an error: the others
+    still get theirs.
     """
-    before = {file.name: file for file in previous.files} if previous else {}
-    plan = make_plan(settings, profile, lambda path: os.path.exists(paths.inside(path)), before)
-    rendered = _render(settings, plan.wanted) if plan.wanted else {}
-    differing = [spec for spec in plan.wanted if not _says(spec, rendered[spec.name], paths)]
-    files.write_all(files.NewFile(paths.inside(spec.path), rendered[spec.name], spec.mode) for spec in differing)
-    for spec in plan.obsolete:
-        if files.remove(paths.inside(spec.path)):
-            files.sync_folder(os.path.dirname(paths.inside(spec.path)))
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in rendered.items()}
+    before = {file.path: file for file in previous.files} if previous else {}
+    plan = make_plan(settings, profile, _exists(paths), before.values())
+    made = render_files(settings, plan.wanted, profile, paths) if rendered is None else tuple(rendered)
+    restored = render_files(settings, plan.restored, profile, paths)
+    orphans = find_orphans(before.values(), {file.path for file in (*made, *restored)}, profile)
+    differing = [file for file in (*made, *restored) if not _says(file, paths)]
+    unlabelled = _write(differing, paths)
+    _remove(orphans.obsolete, profile, paths)
+    hashes = {file.path: hashlib.sha256(file.data).hexdigest() for file in made}
     # The record, not only the disk, tells what a service has seen: a kill between a write and its command shows here.
-    changed = {spec.name for spec in (*differing, *plan.obsolete)}
-    changed |= {name for name, sha256 in hashes.items() if name not in before or before[name].sha256 != sha256}
-    failed_before = previous.notes.get("failed_services") if previous else None
-    deadline = Deadline(_ALL_COMMANDS_DEADLINE_S)
-    services = tuple(
-        _tell(service, paths, deadline)
-        for service in profile.services
-        if changed & set(service.files) or (isinstance(failed_before, list) and service.name in failed_before)
-    )
-    written = {spec.name for spec in differing}
+    changed = {file.spec.name for file in (*differing, *restored)} | {file.name for file in orphans.obsolete}
+    changed |= {
+        file.spec.name for file in made if file.path not in before or before[file.path].sha256 != hashes[file.path]
+    }
+    here = {file.spec.name for file in made}
+    services = _tell_all(profile, paths, changed, here, keys, previous)
+    remarks = remarks_on(settings) if paths.is_machine else Remarks()
+    unmet = [ServiceOutcome(name, "failed", detail) for name, detail in remarks.failures.items()]
     return Outcome(
-        files=(
-            *(
-                FileOutcome(spec.name, spec.path, "written" if spec.name in written else "unchanged")
-                for spec in plan.wanted
-            ),
-            *(FileOutcome(spec.name, spec.path, "removed") for spec in plan.obsolete),
-            *(FileOutcome(spec.name, spec.path, "left") for spec in plan.left),
-        ),
-        services=services,
+        files=_file_outcomes((*made, *restored), differing, orphans),
+        services=(*(service for service in services if service.name not in remarks.failures), *unmet),
         plan=plan,
-        record=tuple(observe(spec.name, spec.path, hashes[spec.name], spec.mode, paths) for spec in plan.wanted),
+        record=tuple(observe(file.spec, file.path, hashes[file.path], paths) for file in made),
+        remarks=(*([unlabelled] if unlabelled else []), *remarks.texts),
     )
 
 
-def render_all(settings: Mapping[str, object], profile: Profile, paths: Paths) -> None:
-    """Renders what an apply of `settings` would write, and writes nothing; `HostError` where that is impossible."""
-    plan = make_plan(settings, profile, lambda path: os.path.exists(paths.inside(path)), ())
-    if plan.wanted:
-        _render(settings, plan.wanted)
+def _exists(paths: Paths) -> Callable[[str], bool]:
+    return lambda path: os.path.exists(paths.inside(path))
 
 
-def _render(settings: Mapping[str, object], wanted: Collection[FileSpec]) -> dict[str, bytes]:
-    from earlyboot.render.templates import Renderer
-
-    renderer = Renderer(unflatten(settings))
-    return {spec.name: renderer.render(spec.name) for spec in wanted}
-
-
-def _says(spec: FileSpec, data: bytes, paths: Paths) -> bool:
-    path = paths.inside(spec.path)
+def _says(file: RenderedFile, paths: Paths) -> bool:
+    path = paths.inside(file.path)
     try:
         # A link in the place of the file is replaced by the file: what it points to is somebody else's.
         found = os.lstat(path)
     except OSError:
         return False
-    if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != spec.mode or found.st_size != len(data):
+    if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != file.spec.mode:
         return False
-    return files.read(path, FILE_LIMIT_BYTES) == data
+    return found.st_size == len(file.data) and files.read(path, FILE_LIMIT_BYTES) == file.data
+
+
+def _write(differing: Sequence[RenderedFile], paths: Paths) -> str | None:
+    """Writes the files and labels them and their new folders; what is wrong with the labels, or `None`."""
+    new_folders = _missing_folders(paths.inside(file.path) for file in differing)
+    try:
+        files.write_all(files.NewFile(paths.inside(file.path), file.data, file.spec.mode) for file in differing)
+    except HostError as error:
+        written = [file.path for file in differing if _says(file, paths)]
+        if not written:
+            raise
+        what = f"before it were written: {', '.join(written)}"
+        fix = "mend the one that failed, then apply again: services are told of the others then, too"
+        raise HostError(*error.faults, Fault("half-written", what, Where(), fix)) from None
+    if not paths.is_machine:
+        return None
+    return selinux.restore([*new_folders, *(paths.inside(file.path) for file in differing)])
+
+
+def _missing_folders(places: Iterable[str]) -> list[str]:
+    missing: set[str] = set()
+    for place in places:
+        folder = os.path.dirname(place)
+        while folder not in missing and not os.path.isdir(folder):
+            missing.add(folder)
+            folder = os.path.dirname(folder)
+    return sorted(missing)
+
+
+def _remove(obsolete: Iterable[AppliedFile], profile: Profile, paths: Paths) -> None:
+    # A folder that stands for the name in a set goes with its file, if nothing else is in it.
+    folders_of_sets = {spec.name for spec in profile.files if "*" in os.path.dirname(spec.path)}
+    for file in obsolete:
+        place = paths.inside(file.path)
+        folder = os.path.dirname(place)
+        if not files.remove(place):
+            continue
+        if file.name in folders_of_sets:
+            try:
+                os.rmdir(folder)
+            except OSError:
+                pass
+            else:
+                folder = os.path.dirname(folder)
+        files.sync_folder(folder)
+
+
+def _file_outcomes(
+    made: Iterable[RenderedFile], differing: Iterable[RenderedFile], orphans: Orphans
+) -> tuple[FileOutcome, ...]:
+    written = {file.path for file in differing}
+    return (
+        *(FileOutcome(file.spec.name, file.path, "written" if file.path in written else "unchanged") for file in made),
+        *(FileOutcome(file.name, file.path, "removed") for file in orphans.obsolete),
+        *(FileOutcome(file.name, file.path, "left") for file in orphans.left),
+    )
+
+
+def _tell_all(
+    profile: Profile,
+    paths: Paths,
+    changed: Collection[str],
+    here: Collection[str],
+    keys: Collection[str],
+    previous: Applied | None,
+) -> tuple[ServiceOutcome, ...]:
+    """Tells the services of the files in `changed`, those that failed the last time, and those of `keys` that are
+    `here`."""
+    failed_before = previous.notes.get("failed_services") if previous else None
+    again = set(failed_before) if isinstance(failed_before, list) else set()
+    asked = services_of(keys, profile) if keys else set()
+    deadline = Deadline(_ALL_COMMANDS_DEADLINE_S)
+    return tuple(
+        _tell(service, paths, deadline)
+        for service in profile.services
+        if set(service.files) & set(changed)
+        or service.name in again
+        or (service.name in asked and set(service.files) & set(here))
+    )
 
 
 def _tell(service: ServiceSpec, paths: Paths, deadline: Deadline) -> ServiceOutcome:

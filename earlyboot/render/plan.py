@@ -2,61 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from earlyboot.config.profile import FileSpec, Profile
 from earlyboot.model.key import parse_key
+from earlyboot.model.tree import flatten
+from earlyboot.render.record import AppliedFile
+from earlyboot.render.renderers import restores
 
 # Groups whose settings something runs, rather than reads from a file, and the modes that ask for it.
 _BOOTSTRAP_GROUPS = ("bootstrap-commands", "bootstrap-containers")
+# Keys that no file shows and something reads all the same: generators.
+_READ_ELSEWHERE = (("settings", "aws", "region"),)
 
 
 class Plan(NamedTuple):
-    """Which files the settings feed, which of ours lost their last key, and which keys feed nothing here.
+    """Which files the settings feed, and which keys feed nothing here.
 
-    `left` are files of the image that lost their last key: what stood there before is not known, so they stay.
-    `not_run` holds the keys of bootstrap commands and containers that ask to be run.
+    `restored` are files that lost their last key and whose renderer knows what the image itself has there. `unused_keys`
+    are only those that somebody set to something else than the profile does. `not_run` holds the keys of bootstrap
+    commands and containers that ask to be run.
     """
 
     wanted: tuple[FileSpec, ...]
-    obsolete: tuple[FileSpec, ...]
+    restored: tuple[FileSpec, ...]
     unused_keys: tuple[str, ...]
     not_run: tuple[str, ...]
-    left: tuple[FileSpec, ...] = ()
+
+
+class Orphans(NamedTuple):
+    """What the last apply left and this one does not make: ours, which goes, and the image's, which stays.
+
+    What stood in the place of an image's own file before is not known.
+    """
+
+    obsolete: tuple[AppliedFile, ...]
+    left: tuple[AppliedFile, ...]
 
 
 def make_plan(
-    settings: Mapping[str, object], profile: Profile, exists: Callable[[str], bool], applied: Iterable[str]
+    settings: Mapping[str, object], profile: Profile, exists: Callable[[str], bool], applied: Iterable[AppliedFile]
 ) -> Plan:
-    """`settings` are flat keys with the defaults layered in; `exists` answers for a path of the image; `applied` names
-    the files that the last apply left."""
+    """`settings` are flat keys with the defaults layered in; `exists` answers for a path of the image; `applied` are
+    the files that the last apply left.
+
+    The profile's `filling` completes files that something else calls for, and calls for none: a program that was only
+    installed must not replace a consumer's configuration.
+    """
     segments = {key: parse_key(key) for key in settings}
-    prefixes = {spec.name: tuple(map(parse_key, spec.keys)) for spec in profile.files}
-
-    def feeds(spec: FileSpec, path: tuple[str, ...]) -> bool:
-        return any(path[: len(prefix)] == prefix for prefix in prefixes[spec.name])
-
     here = [spec for spec in profile.files if spec.consumer is None or exists(spec.consumer)]
-    wanted = tuple(spec for spec in here if any(feeds(spec, path) for path in segments.values()))
-    before = set(applied)
+    readers = _readers(here)
+    fed = {
+        key: {name for length in range(1, len(path) + 1) for name in readers.get(path[:length], ())}
+        for key, path in segments.items()
+    }
+    filling = flatten(profile.filling)
+    names = set().union(*(fed[key] for key, value in settings.items() if key not in filling or filling[key] != value))
+    before = {file.name for file in applied}
     not_run = tuple(_not_run(settings, segments))
     runnable = {parse_key(key) for key in not_run}
-    orphaned = tuple(spec for spec in profile.files if spec.name in before and spec not in wanted)
+    defaults = flatten(profile.defaults)
     return Plan(
-        wanted=wanted,
-        obsolete=tuple(spec for spec in orphaned if spec.owned),
+        wanted=tuple(spec for spec in here if spec.name in names),
+        restored=tuple(
+            spec for spec in here if spec.name in before and spec.name not in names and restores(spec.renderer)
+        ),
         unused_keys=tuple(
             key
             for key, path in segments.items()
-            if not any(feeds(spec, path) for spec in wanted) and path[:3] not in runnable
+            if not fed[key]
+            and path[:3] not in runnable
+            and not any(path[: len(prefix)] == prefix for prefix in _READ_ELSEWHERE)
+            and (key not in defaults or defaults[key] != settings[key])
         ),
         not_run=not_run,
-        left=tuple(spec for spec in orphaned if not spec.owned),
     )
+
+
+def _readers(specs: Iterable[FileSpec]) -> dict[tuple[str, ...], list[str]]:
+    """The names of the files that read a key or what is below it: keys are many, so they are looked up."""
+    readers: dict[tuple[str, ...], list[str]] = {}
+    for spec in specs:
+        for prefix in map(parse_key, spec.keys):
+            readers.setdefault(prefix, []).append(spec.name)
+    return readers
 
 
 def _not_run(settings: Mapping[str, object], segments: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
     for key, path in segments.items():
         if path[1] in _BOOTSTRAP_GROUPS and path[3:] == ("mode",) and settings[key] != "off":
             yield key.removesuffix(".mode")
+
+
+def find_orphans(applied: Iterable[AppliedFile], made: Collection[str], profile: Profile) -> Orphans:
+    """`made` are the paths that this apply makes."""
+    owned = {spec.name for spec in profile.files if spec.owned}
+    known = {spec.name for spec in profile.files}
+    orphans = [file for file in applied if file.path not in made]
+    # Who owns a file that the profile does not know any more is what the record says.
+    obsolete = [file for file in orphans if file.name in owned or (file.owned and file.name not in known)]
+    return Orphans(tuple(obsolete), tuple(file for file in orphans if file not in obsolete))
+
+
+def services_of(keys: Iterable[str], profile: Profile) -> set[str]:
+    """The names of the services that read one of the `keys`, or something below or around it."""
+    paths = [parse_key(key) for key in keys]
+    fed = {
+        spec.name
+        for spec in profile.files
+        for prefix in map(parse_key, spec.keys)
+        if any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for path in paths)
+    }
+    return {service.name for service in profile.services if fed & set(service.files)}

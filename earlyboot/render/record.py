@@ -6,17 +6,24 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from earlyboot.config.paths import PROFILES, TEMPLATES, Paths
 from hostkit import files
 from hostkit.errors import HostError
 
+if TYPE_CHECKING:
+    from earlyboot.config.profile import FileSpec
+
 FILE_LIMIT_BYTES = 4 << 20
+_INPUTS = (".toml", ".json", ".j2", ".py")
 
 
 class AppliedFile(NamedTuple):
-    """A file as it was left: a stat that still agrees spares reading it, else the hash decides. `path` is the image's."""
+    """A file as it was left: a stat that still agrees spares reading it, else the hash decides. `path` is the image's.
+
+    `owned` says that the file is ours alone, should nobody know its `name` any more.
+    """
 
     path: str
     name: str
@@ -25,6 +32,7 @@ class AppliedFile(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     mode: int
+    owned: bool = False
 
 
 class Applied(NamedTuple):
@@ -36,10 +44,12 @@ class Applied(NamedTuple):
     files: tuple[AppliedFile, ...]
 
 
-def observe(name: str, path: str, sha256: str, mode: int, paths: Paths) -> AppliedFile:
+def observe(spec: FileSpec, path: str, sha256: str, paths: Paths) -> AppliedFile:
     """The record of a file that was just written or found to be right."""
     found = os.stat(paths.inside(path))
-    return AppliedFile(path, name, sha256, found.st_size, found.st_mtime_ns, found.st_ctime_ns, mode)
+    return AppliedFile(
+        path, spec.name, sha256, found.st_size, found.st_mtime_ns, found.st_ctime_ns, spec.mode, spec.owned
+    )
 
 
 def has_changed(record: AppliedFile, paths: Paths) -> bool:
@@ -67,18 +77,23 @@ def digest(paths: Paths, profile_name: str | None = None) -> str:
     `profile_name` is given where the server was told to use another profile than the configured one.
     """
     result = hashlib.sha256((profile_name or "").encode())
-    program = (*_tree(PROFILES), *_tree(TEMPLATES), *_tree(os.path.dirname(TEMPLATES)))
-    for path in (*program, paths.options, *_tree(paths.options_folder)):
-        data = files.read(path, FILE_LIMIT_BYTES)
-        if data is not None:
-            result.update(f"{os.path.basename(path)} {len(data)}\n".encode())
-            result.update(data)
+    for folder in (PROFILES, os.path.dirname(TEMPLATES), paths.options_folder, paths.profiles_folder):
+        for path in _tree(folder):
+            _add(result, os.path.relpath(path, folder), path)
+        result.update(b"\n")
+    _add(result, os.path.basename(paths.options), paths.options)
     return result.hexdigest()
 
 
+def _add(result: hashlib._Hash, name: str, path: str) -> None:
+    data = files.read(path, FILE_LIMIT_BYTES)
+    if data is not None:
+        result.update(f"{name} {len(data)}\n".encode())
+        result.update(data)
+
+
 def _tree(folder: str) -> Iterator[str]:
-    try:
-        names = sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    yield from (os.path.join(folder, name) for name in names if name.endswith((".toml", ".j2", ".py")))
+    """The files below a folder that are code or configuration, in one order."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (os.path.join(parent, name) for name in sorted(names) if name.endswith(_INPUTS))

@@ -24,7 +24,46 @@ class Context(NamedTuple):
 
 
 # A name that a profile's file has as `renderer`, and where the function is: MODULE:NAME below earlyboot.render.
-_RENDERERS: dict[str, str] = {}
+_RENDERERS: dict[str, str] = {
+    "authorized-keys": "access:authorized_keys",
+    "aws-config": "aws:config_file",
+    "aws-credentials": "aws:credentials_file",
+    "bootconfig": "bootconfig:bootconfig",
+    "bootstrap-kubeconfig": "kubeconfig:bootstrap_kubeconfig",
+    "ca-certificate": "kubernetes_files:ca_certificate",
+    "certificate-anchors": "certificates:anchors",
+    "certificate-blocklist": "certificates:blocklist",
+    "certificates": "certificates:certificates",
+    "cfsignal": "bottlerocket:cfsignal",
+    "containerd": "containerd:drop_in",
+    "containerd-hosts": "containerd:hosts",
+    "credential-providers": "credential_providers:configuration",
+    "ecs": "ecs:agent_environment",
+    "host-containers": "bottlerocket:host_containers",
+    "host-ctr": "bottlerocket:host_ctr",
+    "hugepages": "hugepages:tmpfiles",
+    "kubeconfig": "kubeconfig:kubeconfig",
+    "kubelet-config": "kubelet:configuration",
+    "kubelet-flags": "kubelet_flags:flags_file",
+    "kubelet-server-certificate": "kubernetes_files:server_certificate",
+    "kubelet-server-key": "kubernetes_files:server_key",
+    "metricdog": "bottlerocket:metricdog",
+    "nvidia-container-runtime": "nvidia:container_runtime",
+    "nvidia-device-plugin": "nvidia:device_plugin",
+    "oci-base-spec": "oci:base_spec",
+    "soci-snapshotter": "bottlerocket:soci_snapshotter",
+    "static-pods": "kubernetes_files:static_pods",
+    "thar-be-updates": "bottlerocket:thar_be_updates",
+    "updog": "bottlerocket:updog",
+    "warm-pool-wait": "bottlerocket:warm_pool_wait",
+}
+# Those that, without settings, make what the image itself has there: their files go back to it with their last key.
+_RESTORING = frozenset({"certificates"})
+
+
+def restores(name: str | None) -> bool:
+    """Whether the renderer of that name can put back what the image has."""
+    return name in _RESTORING
 
 
 def find(name: str) -> Callable[[Mapping[str, object], Context], Rendered]:

@@ -1,62 +1,110 @@
-"""Settings in, the bytes of configuration files out; pure. Jinja2 in its sandbox, a missing name is an error."""
+"""Templates in, the text of configuration files out; pure. Jinja2 in its sandbox, a missing name is an error.
+
+Every `{{ expression }}` is quoted for the format of its file; what stands between the expressions is left alone.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from earlyboot.config.paths import TEMPLATES
+from earlyboot.config.profile import Format
+from earlyboot.model.key import parse_key
 from earlyboot.render.chrony import time_sources
+from earlyboot.render.formats import QUOTES, Verbatim, argument
 from earlyboot.render.hosts import hosts_lines
 from hostkit.errors import Fault, HostError, Where
 
+# What Python says of an expression that makes no sense.
+_MISTAKES = (TypeError, ArithmeticError, LookupError, RecursionError)
+
 
 class Renderer:
-    """Renders the templates of one folder with one set of settings (nested, defaults layered in)."""
+    """Renders templates with one set of settings (nested, defaults layered in)."""
 
-    def __init__(self, settings: Mapping[str, object], folder: str = TEMPLATES) -> None:
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder),
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self._settings = settings
+        self._environments: dict[tuple[Format, str], ImmutableSandboxedEnvironment] = {}
+
+    def render(self, template: str, quoted_for: Format, **names: object) -> str | None:
+        """The text that the template at an absolute path makes, with `names` for it; `None` if it asks for no file.
+
+        `ValueError` for a value that the format cannot hold; `HostError` where the template itself is at fault.
+        """
+        folder, name = os.path.split(template)
+        try:
+            return self._environment(quoted_for, folder).get_template(name).render(**names)
+        except _NoFileError:
+            return None
+        except (TemplateError, *_MISTAKES) as error:
+            where = Where(_file_of(error) or template, getattr(error, "lineno", None))
+            what = f"the template {name.removesuffix('.j2')} cannot be rendered: {error}"
+            raise HostError(Fault("template", what, where, "mend the template")) from None
+
+    def _environment(self, quoted_for: Format, folder: str) -> ImmutableSandboxedEnvironment:
+        key = (quoted_for, folder)
+        if key not in self._environments:
+            self._environments[key] = self._made_environment(quoted_for, folder)
+        return self._environments[key]
+
+    def _made_environment(self, quoted_for: Format, folder: str) -> ImmutableSandboxedEnvironment:
+        quote = QUOTES[quoted_for]
+
+        def finalize(value: object) -> str:
+            # As text an Undefined raises the error that names it.
+            return str(value) if isinstance(value, Verbatim | Undefined) else quote(value)
+
+        environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(list(dict.fromkeys((folder, TEMPLATES)))),
             undefined=StrictUndefined,
+            finalize=finalize,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
             autoescape=False,
         )
-        self._environment.filters["environment_value"] = environment_value
-        self._environment.globals.update(
-            setting=lambda key: lookup(settings, key), hosts_lines=hosts_lines, time_sources=time_sources
+        environment.filters.update(verbatim=Verbatim, argument=argument, sysctl_segment=sysctl_segment)
+        environment.globals.update(
+            setting=lambda key: lookup(self._settings, key),
+            no_file=_no_file,
+            hosts_lines=hosts_lines,
+            time_sources=time_sources,
         )
+        return environment
 
-    def render(self, name: str) -> bytes:
-        """The file of the template `name`. `HostError` where the template itself is at fault."""
-        try:
-            text = self._environment.get_template(f"{name}.j2").render()
-        except ValueError as error:
-            what = f"{name} cannot be rendered: {error}"
-            raise HostError(Fault("unrenderable", what, Where(), "correct the settings that feed this file")) from None
-        except TemplateError as error:
-            where = Where(f"{name}.j2", getattr(error, "lineno", None))
-            what = f"the template {name} cannot be rendered: {error}"
-            raise HostError(Fault("template", what, where, "mend the template")) from None
-        return text.encode()
+
+def sysctl_segment(name: str) -> str:
+    """A name, such as an interface's, within a key of sysctl.d(5), which takes some characters for its own."""
+    if re.search(r"[*?\[=\s]", name):
+        raise ValueError("sysctl.d cannot hold a name with white space or one of * ? [ =")
+    return name
+
+
+class _NoFileError(Exception):
+    """A template asked for no file."""
+
+
+def _no_file() -> object:
+    raise _NoFileError
+
+
+def _file_of(error: Any) -> str | None:
+    """The path of the template that Jinja2 found broken, which may be one that was included."""
+    filename = getattr(error, "filename", None)
+    return filename if isinstance(filename, str) else None
 
 
 def lookup(settings: Mapping[str, object], key: str) -> object:
-    """The value at a dotted path below `settings`, or `None` where nothing is set."""
+    """The value at a key below `settings`, such as `ntp.options`, or `None` where nothing is set."""
     value: object = settings
-    for segment in key.split("."):
+    for segment in parse_key(key):
         if not isinstance(value, Mapping) or segment not in value:
             return None
         value = value[segment]
     return value
-
-
-def environment_value(text: str) -> str:
-    """A value for a systemd EnvironmentFile=, in double quotes: nothing in it ends the quotes or starts an escape."""
-    if "\n" in text or "\r" in text:
-        raise ValueError("not one line")
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
-    return f'"{quoted}"'

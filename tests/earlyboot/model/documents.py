@@ -7,6 +7,11 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from earlyboot.model.kernel import HUGEPAGE_SIZES
+from earlyboot.model.oci_defaults import CAPABILITIES, RLIMITS
+from tests.earlyboot.model.documents_kubernetes import ecs, kubernetes
+from tests.earlyboot.model.tables import SSH_KEY
+
 CERTIFICATE = base64.b64encode((Path(__file__).parent / "certificate.pem").read_bytes()).decode()
 SECRET = "aGlkZGVuIHZhbHVl"
 
@@ -34,10 +39,63 @@ def complete() -> dict[str, object]:
             "lockdown": "integrity",
             "modules": {"br_netfilter": {"allowed": True, "autoload": True}, "udf": {"allowed": False}},
             "sysctl": {"net.core.rmem_max": "1", "net/ipv4/ip_forward": "0"},
+            "hugepages": {
+                "static": {"essential": True, **{size: {"count": "0:1,1:2"} for size in HUGEPAGE_SIZES}},
+                "transparent": {"enabled": "madvise", "defrag": "defer+madvise"},
+            },
+            "drivers": {"nvidia": {"branch": "lts"}},
+        },
+        "boot": {
+            "reboot-to-reconcile": True,
+            "kernel-parameters": {"console": ["tty0", "ttyS0,115200n8"], "nvme_core.io_timeout": ["1"], "quiet": []},
+            "init-parameters": {"splash": [], "systemd.log_level": ["debug"]},
         },
         "dns": {"name-servers": ["10.0.0.2", "2001:db8::53"], "search-list": ["example.com"]},
         "aws": {"region": "eu-west-1", "profile": "default", "config": SECRET, "credentials": SECRET},
+        "access": {"authorized-keys": [f"{SSH_KEY} admin@example.com"]},
         "pki": {"mine": {"data": CERTIFICATE, "trusted": True}, "none": {"data": "", "trusted": False}},
+        "container-registry": {
+            "mirrors": [
+                {
+                    "registry": "docker.io",
+                    "endpoint": ["https://mirror.example.com"],
+                    "capabilities": ["pull", "resolve", "push"],
+                },
+                {"registry": "*", "endpoint": []},
+            ],
+            "credentials": [
+                {"registry": "docker.io", "username": "me", "password": "hidden 1", "identitytoken": "hidden 2"},
+                {"registry": "https://index.docker.io/v1/", "auth": SECRET},
+            ],
+        },
+        "container-runtime": {
+            "log-level": "info",
+            "max-container-log-line-size": -1,
+            "max-concurrent-downloads": 3,
+            "max-concurrent-unpacks": 2,
+            "concurrent-download-chunk-size": 8388608,
+            "enable-unprivileged-ports": True,
+            "enable-unprivileged-icmp": False,
+            "snapshotter": "soci",
+        },
+        "container-runtime-plugins": {
+            "soci-snapshotter": {
+                "pull-mode": "parallel-pull-unpack",
+                "parallel-pull-unpack": {
+                    "max-concurrent-downloads": -1,
+                    "max-concurrent-downloads-per-image": 20,
+                    "concurrent-download-chunk-size": "unlimited",
+                    "max-concurrent-unpacks": -1,
+                    "max-concurrent-unpacks-per-image": 12,
+                    "discard-unpacked-layers": True,
+                },
+            }
+        },
+        "oci-defaults": {
+            "capabilities": {name: name.startswith("set") for name in CAPABILITIES},
+            "resource-limits": {name: {"hard-limit": -1, "soft-limit": 1024} for name in RLIMITS},
+        },
+        "oci-hooks": {"log4j-hotpatch-enabled": False},
         "host-containers": {
             "admin": {
                 "source": "public.ecr.aws/bottlerocket/bottlerocket-admin:v0.11.13",
@@ -70,6 +128,36 @@ def complete() -> dict[str, object]:
             "version-lock": "latest",
             "ignore-waves": False,
         },
+        "metrics": {
+            "metrics-url": "https://metrics.example/v1",
+            "send-metrics": False,
+            "service-checks": ["chronyd", "containerd"],
+        },
+        "cloudformation": {"should-signal": True, "stack-name": "stack", "logical-resource-id": "NodeGroup"},
+        "autoscaling": {"should-wait": True},
+        "kubernetes": kubernetes(),
+        "kubelet-device-plugins": {
+            "nvidia": {
+                "enabled": True,
+                "pass-device-specs": True,
+                "device-id-strategy": "index",
+                "device-list-strategy": ["volume-mounts", "cdi-cri"],
+                "device-sharing-strategy": "time-slicing",
+                "time-slicing": {
+                    "replicas": 2,
+                    "rename-by-default": True,
+                    "fail-requests-greater-than-one": True,
+                },
+                "mps": {"replicas": 4, "rename-by-default": False},
+                "device-partitioning-strategy": "mig",
+                "mig": {"profile": {"a100.40gb": "1g.5gb", "h100.80gb": "4"}},
+            }
+        },
+        "nvidia-container-runtime": {
+            "visible-devices-as-volume-mounts": True,
+            "visible-devices-envvar-when-unprivileged": False,
+        },
+        "ecs": ecs(),
     }
 
 
@@ -86,7 +174,8 @@ def _leaves(tree: object) -> list[object]:
     return [tree] if members is None else [leaf for member in members for leaf in _leaves(member)]
 
 
-NAMES = sorted(_names(complete()))
+ALIASES = {"kernel", "init", "creds", "concurrent-layer-fetch-buffer"}
+NAMES = sorted(_names(complete()) | ALIASES)
 JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 LEAVES = st.sampled_from(_leaves(complete())) | JUNK
 VALUES = st.recursive(

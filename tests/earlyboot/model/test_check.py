@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import tomli
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from earlyboot.model.check import KeyFault, check
 from earlyboot.model.settings import GROUPS
 from earlyboot.model.tree import flatten, unflatten
 from tests.earlyboot.model.documents import ARBITRARY, complete, mutated
+from tests.earlyboot.model.strategies import settings as good_settings
 
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.toml"))
 
@@ -37,6 +38,17 @@ def test_checking_twice_changes_nothing(document: dict[str, object]) -> None:
     assert bool(settings) or bool(faults) or not flatten(settings)
     assert check(settings) == (settings, ())
     assert unflatten(flatten(settings)) == settings
+
+
+@given(good_settings())
+def test_good_settings_come_back_from_their_flat_form_unchanged(document: dict[str, object]) -> None:
+    settings, faults = check(document)
+    assume(not any("characters; at most 255" in fault.what for fault in faults))
+    assert faults == ()
+    flat = flatten(settings)
+    assert unflatten(flat) == settings
+    assert check(unflatten(flat)) == (settings, ())
+    assert list(flatten(check(settings)[0])) == list(flat)
 
 
 @given(ARBITRARY | mutated())
@@ -100,7 +112,7 @@ def test_the_result_holds_builtin_types_only() -> None:
         return {type(value)}.union(*map(kinds, members))
 
     settings, _ = check(complete())
-    assert kinds(settings) == {dict, list, str, bool, int}
+    assert kinds(settings) == {dict, list, str, bool, int, float}
 
 
 def test_a_group_that_the_profile_leaves_out_is_refused() -> None:
@@ -147,6 +159,20 @@ def test_a_group_that_the_profile_leaves_out_is_refused() -> None:
             "wrong-type",
             "settings.updates.seed must be a whole number from 0 to 4294967295, not a number with a decimal point",
             "write a whole number, without quotes",
+        ),
+        (
+            {"kubernetes": {"memory-throttling-factor": "0.9"}},
+            ("kubernetes", "memory-throttling-factor"),
+            "wrong-type",
+            "settings.kubernetes.memory-throttling-factor must be a number, not text",
+            "write a number, without quotes",
+        ),
+        (
+            {"kubernetes": {"memory-throttling-factor": float("nan")}},
+            ("kubernetes", "memory-throttling-factor"),
+            "bad-value",
+            "settings.kubernetes.memory-throttling-factor must be a number greater than 0, at most 1",
+            "write it such as 0.9",
         ),
         (
             {"motd": b"bytes"},
@@ -205,6 +231,37 @@ def test_a_hundred_faults_are_shown_and_the_rest_counted() -> None:
     assert faults[100] == KeyFault((), "too-many", "19900 more faults are not shown", "mend these and check again")
 
 
+def test_a_setting_whose_key_would_be_too_long_to_store_is_refused() -> None:
+    name = f"{'p' * 253}/role"
+    longest = "n" * (255 - len("settings.kubernetes.node-labels.") - len("/role")) + "/role"
+    assert check({"kubernetes": {"node-labels": {longest: "x"}}})[1] == ()
+    assert check({"kubernetes": {"node-labels": {"a": "", name: "x"}}}) == (
+        {},
+        (
+            KeyFault(
+                ("kubernetes", "node-labels", name),
+                "bad-value",
+                f'settings.kubernetes.node-labels."{"p" * 80}…" has a key of 290 characters; at most 255 are allowed',
+                "use a shorter name",
+            ),
+        ),
+    )
+
+
+def test_a_name_that_no_key_can_have_is_reported_where_it_stands() -> None:
+    from earlyboot.model.faults import find_key_faults
+
+    assert find_key_faults({"own": {"a b": {"c": 1}, "ok": 2, "x": {"": 3}}}) == tuple(
+        KeyFault(
+            path,
+            "bad-value",
+            f"{place} has a name that no settings key can have",
+            "use letters, digits, '-', '_', '/' and '.'",
+        )
+        for path, place in ((("own", "a b"), 'settings.own."a b"'), (("own", "x", ""), 'settings.own.x.""'))
+    )
+
+
 @given(mutated())
 def test_no_value_appears_in_any_text(document: dict[str, object]) -> None:
     def hide(value: object) -> object:
@@ -219,7 +276,7 @@ def test_no_value_appears_in_any_text(document: dict[str, object]) -> None:
 def test_what_only_msgspec_found_is_reported_without_the_value() -> None:
     from earlyboot.model.faults import find_faults
 
-    assert find_faults({}, GROUPS, "Invalid enum value 'hid'den' - at `$.x`") == (
+    assert find_faults({}, GROUPS, {}, "Invalid enum value 'hid'den' - at `$.x`") == (
         KeyFault(
             (),
             "bad-value",

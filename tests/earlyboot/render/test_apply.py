@@ -7,17 +7,22 @@ import os
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from earlyboot.config import profile as profiles
-from earlyboot.config.paths import Paths
-from earlyboot.config.profile import Profile, ServiceSpec
+from earlyboot.config.paths import APPLICATION, Paths
+from earlyboot.config.profile import FileSpec, Profile, ServiceSpec
 from earlyboot.render import apply as applying
-from earlyboot.render.apply import FileOutcome, Outcome, ServiceOutcome, apply
+from earlyboot.render import fileset
+from earlyboot.render.apply import FileOutcome, Outcome, ServiceOutcome, apply, render_all
 from earlyboot.render.record import Applied, has_changed
+from earlyboot.render.remarks import Remarks
+from earlyboot.render.renderers import Context
+from hostkit import selinux
 from hostkit.errors import HostError
 
 MOTD, HOSTNAME, HOSTS = "settings.motd", "settings.network.hostname", "settings.network.hosts"
@@ -66,8 +71,8 @@ class Applier:
         self.profile, self.paths, self._calls = profile, paths, calls
         self.previous: Applied | None = None
 
-    def __call__(self, settings: dict[str, object]) -> Outcome:
-        outcome = apply(settings, self.profile, self.paths, self.previous)
+    def __call__(self, settings: dict[str, object], keys: tuple[str, ...] = ()) -> Outcome:
+        outcome = apply(settings, self.profile, self.paths, self.previous, keys=keys)
         self.previous = Applied(1, "digest", outcome.notes(), outcome.record)
         return outcome
 
@@ -135,11 +140,35 @@ def test_the_secret_file_was_never_readable_by_others(applier: Applier, monkeypa
     assert modes == {0o600}
 
 
-def test_settings_that_feed_nothing_need_no_renderer(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "_render", lambda *_: pytest.fail("rendered"))
-    outcome = applier({"settings.aws.region": "x"})
+IMPORTS = """
+import sys
+from earlyboot.config import profile
+from earlyboot.config.paths import Paths
+from earlyboot.render.apply import apply
+paths = Paths(sys.argv[1])
+apply({sys.argv[2]: ["x"]}, profile.load("metal", paths), paths, None)
+print(*sorted({"jinja2", "cryptography", "msgspec", "hashlib"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "imported"),
+    [
+        ("settings.updates.seed", "hashlib"),
+        ("settings.kernel.hugepages.x", "hashlib"),
+        ("settings.network.disable-ipv6", "hashlib jinja2"),
+    ],
+)
+def test_what_no_file_needs_is_not_imported(tmp_path: Path, key: str, imported: str) -> None:
+    argv = [sys.executable, "-c", IMPORTS, str(tmp_path), key]
+    ended = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=APPLICATION)
+    assert ended.stdout == f"{imported}\n"
+
+
+def test_settings_that_feed_nothing_do_nothing(applier: Applier) -> None:
+    outcome = applier({"settings.updates.seed": 1})
     assert (outcome.files, outcome.services, outcome.record) == ((), (), ())
-    assert outcome.plan.unused_keys == ("settings.aws.region",)
+    assert outcome.plan.unused_keys == ("settings.updates.seed",)
 
 
 def test_the_record_agrees_with_the_disk_at_once(applier: Applier) -> None:
@@ -270,6 +299,184 @@ def test_a_file_that_we_never_wrote_is_not_removed(applier: Applier) -> None:
     assert theirs.read_text() == "theirs"
 
 
+def test_a_first_boot_that_rendered_already_does_not_render_again(
+    applier: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, object] = {MOTD: "x", SERVERS: ["a.example"]}
+    made = render_all(settings, applier.profile, applier.paths)
+    assert list(applier.place("/etc").iterdir()) == [applier.place("/etc/chrony")]
+    monkeypatch.setattr(applying, "render_files", lambda *parts: pytest.fail("rendered") if parts[1] else ())
+    outcome = apply(settings, applier.profile, applier.paths, None, rendered=made)
+    assert outcomes(outcome) == {"motd": "written", "chrony-sources": "written"}
+    assert applier.place("/etc/motd").read_text() == "x\n"
+    assert [file.path for file in outcome.record] == ["/etc/motd", "/etc/chrony/sources.d/earlyboot.sources"]
+
+
+# ---- sets of files, and files that move
+
+
+PODS = FileSpec("pods", "/etc/pods/*/pod.yaml", ("settings.pods",), owned=True, each="settings.pods")
+
+
+def with_pods(applier: Applier, folder: Path, path: str = PODS.path) -> None:
+    template = folder / "pods.j2"
+    template.write_text("{{ item.manifest }}\n")
+    spec = PODS._replace(path=path, template=str(template))
+    files = [file for file in applier.profile.files if file.name != "pods"]
+    commands = applier.profile.services[0].commands
+    services = [service for service in applier.profile.services if service.name != "names"]
+    applier.profile = applier.profile._replace(
+        files=(*files, spec), services=(*services, ServiceSpec("names", ("pods",), commands))
+    )
+
+
+def pods(**manifests: str) -> dict[str, object]:
+    return {f"settings.pods.{name}.manifest": text for name, text in manifests.items()}
+
+
+def test_each_file_of_a_set_is_written_removed_and_recorded_on_its_own(applier: Applier, tmp_path: Path) -> None:
+    with_pods(applier, tmp_path)
+    a, b, c = (f"/etc/pods/{name}/pod.yaml" for name in "abc")
+    applier(pods(a="1", b="1"))
+    assert applier.told() == ["names"]
+    outcome = applier(pods(b="2", c="1"))
+    assert outcome.files == (
+        FileOutcome("pods", b, "written"),
+        FileOutcome("pods", c, "written"),
+        FileOutcome("pods", a, "removed"),
+    )
+    assert [(file.path, file.owned) for file in outcome.record] == [(b, True), (c, True)]
+    # The folder that stood for the name went, too.
+    assert sorted(path.name for path in applier.place("/etc/pods").iterdir()) == ["b", "c"]
+    assert applier.told() == ["names"]
+    assert {file.outcome for file in applier(pods(b="2", c="1")).files} == {"unchanged"}
+    assert applier.told() == []
+
+
+def test_the_folder_of_a_name_stays_where_somebody_has_something_in_it(applier: Applier, tmp_path: Path) -> None:
+    with_pods(applier, tmp_path)
+    applier(pods(a="1"))
+    applier.place("/etc/pods/a/theirs").touch()
+    applier({})
+    assert [path.name for path in applier.place("/etc/pods/a").iterdir()] == ["theirs"]
+
+
+def test_one_file_of_a_set_that_differs_only_from_the_record_tells_its_service(
+    applier: Applier, tmp_path: Path
+) -> None:
+    with_pods(applier, tmp_path)
+    applier(pods(a="1", b="1"))
+    recorded = applier.previous
+    applier(pods(a="1", b="2"))
+    applier.told()
+    applier.previous = recorded
+    assert {file.outcome for file in applier(pods(a="1", b="2")).files} == {"unchanged"}
+    assert applier.told() == ["names"]
+
+
+def test_a_file_of_ours_whose_path_changed_with_the_image_leaves_its_old_place(
+    applier: Applier, tmp_path: Path
+) -> None:
+    with_pods(applier, tmp_path)
+    applier(pods(a="1"))
+    with_pods(applier, tmp_path, "/etc/new/*.yaml")
+    assert applier(pods(a="1")).files == (
+        FileOutcome("pods", "/etc/new/a.yaml", "written"),
+        FileOutcome("pods", "/etc/pods/a/pod.yaml", "removed"),
+    )
+    assert not applier.place("/etc/pods/a/pod.yaml").exists()
+
+
+def test_a_file_of_ours_that_the_image_does_not_know_any_more_goes(applier: Applier, tmp_path: Path) -> None:
+    with_pods(applier, tmp_path)
+    applier({**pods(a="1"), MOTD: "x"})
+    files = tuple(file for file in applier.profile.files if file.name not in ("pods", "motd"))
+    applier.profile = applier.profile._replace(files=files)
+    assert applier({}).files == (
+        FileOutcome("pods", "/etc/pods/a/pod.yaml", "removed"),
+        FileOutcome("motd", "/etc/motd", "left"),
+    )
+
+
+def test_what_can_be_put_back_is_put_back_and_then_forgotten(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def renderer(settings: Mapping[str, object], context: Context) -> bytes:
+        return b"theirs and ours" if "pki" in settings else b"theirs"
+
+    bundle = FileSpec("bundle", "/etc/bundle", ("settings.pki",), renderer="certificates")
+    monkeypatch.setattr(fileset, "find", lambda name: renderer)
+    applier.profile = applier.profile._replace(
+        files=(bundle,), services=(applier.profile.services[0]._replace(files=("bundle",)),)
+    )
+    assert outcomes(applier({"settings.pki.a.data": ""})) == {"bundle": "written"}
+    assert applier.told() == ["names"]
+    outcome = applier({})
+    assert (outcomes(outcome), outcome.record) == ({"bundle": "written"}, ())
+    assert applier.place("/etc/bundle").read_bytes() == b"theirs"
+    assert applier.told() == ["names"]
+    assert applier({}).files == ()
+
+
+def test_what_was_written_before_a_file_failed_is_said_and_its_services_told_the_next_time(applier: Applier) -> None:
+    place = applier.place("/etc/sysctl.d/90-earlyboot.conf")
+    place.mkdir(parents=True)
+    with pytest.raises(HostError) as caught:
+        applier({HOSTNAME: "a", SYSCTL: "1"})
+    assert str(caught.value) == (
+        f"error: {place} cannot be replaced: Is a directory\n"
+        f"  where: {place}\n"
+        "  fix:   look at the path and at the file system below it\n"
+        "error: before it were written: /etc/hostname, /etc/hosts\n"
+        "  fix:   mend the one that failed, then apply again: services are told of the others then, too"
+    )
+    assert applier.told() == []
+    place.rmdir()
+    assert outcomes(applier({HOSTNAME: "a", SYSCTL: "1"})) == {
+        "hostname": "unchanged",
+        "hosts": "unchanged",
+        "sysctl": "written",
+    }
+    assert applier.told() == ["names", "kernel"]
+
+
+# ---- labels and remarks
+
+
+def test_what_was_written_and_the_folders_that_were_made_are_labelled_once(
+    applier: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def restore(places: Sequence[str]) -> str:
+        calls.append([os.path.relpath(place, applier.paths.root) for place in places])
+        assert all(os.path.lexists(place) for place in places)
+        return "restorecon: exit status 1"
+
+    monkeypatch.setattr(selinux, "restore", restore)
+    outcome = applier({MOTD: "x", SERVERS: ["a.example"], PROXY: "http://h"})
+    assert calls == [
+        [
+            *("etc/chrony/sources.d", "etc/earlyboot"),
+            *("etc/motd", "etc/earlyboot/proxy.env", "etc/chrony/sources.d/earlyboot.sources"),
+        ]
+    ]
+    assert outcome.notes()["remarks"] == ["restorecon: exit status 1"]
+    applier.paths = Paths(applier.paths.root)
+    applier({MOTD: "y"})
+    assert len(calls) == 1
+
+
+def test_what_the_kernel_did_not_take_is_remarked_and_what_is_essential_fails(
+    applier: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "remarks_on", lambda settings: Remarks(("a remark",), {"kernel": "too few"}))
+    outcome = applier({MOTD: "x", SYSCTL: "1", HOSTNAME: "a"})
+    assert outcome.services == (ServiceOutcome("names", "done", ""), ServiceOutcome("kernel", "failed", "too few"))
+    assert (outcome.notes()["remarks"], outcome.notes()["failed_services"]) == (["a remark"], ["kernel"])
+    monkeypatch.setattr(applying, "remarks_on", lambda settings: Remarks())
+    applier.told()
+    assert applier({MOTD: "x", SYSCTL: "1", HOSTNAME: "a"}).services == (ServiceOutcome("kernel", "done", ""),)
+
+
 # ---- services
 
 
@@ -303,6 +510,26 @@ def test_on_a_first_apply_services_are_told_although_the_image_has_the_same_file
     applier.previous = None
     assert outcomes(applier({SYSCTL: "1"})) == {"sysctl": "unchanged"}
     assert applier.told() == ["kernel"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (("settings.network",), ["names"]),
+        ((SYSCTL,), ["kernel"]),
+        ((SERVERS,), []),  # no file of that service is here
+        (("settings.updates",), []),
+        ((SYSCTL, HOSTNAME, HOSTS), ["names", "kernel"]),
+    ],
+)
+def test_the_services_of_named_keys_are_told_although_no_file_changed(
+    applier: Applier, keys: tuple[str, ...], told: list[str]
+) -> None:
+    settings: dict[str, object] = {HOSTNAME: "a", SYSCTL: "1"}
+    applier(settings)
+    applier.told()
+    assert [service.name for service in applier(settings, keys).services] == told
+    assert applier.told() == told
 
 
 def with_commands(applier: Applier, *commands: tuple[str, ...]) -> None:
@@ -376,11 +603,12 @@ def test_in_a_root_that_is_not_the_machines_no_service_is_told(applier: Applier)
 def test_what_an_apply_reports_is_plain_and_complete(applier: Applier) -> None:
     with_commands(applier, ("false",))
     name = "settings.bootstrap-commands.a"
-    outcome = applier({MOTD: "x", "settings.aws.region": "r", f"{name}.mode": "once", f"{name}.commands": []})
+    outcome = applier({MOTD: "x", "settings.updates.seed": 1, f"{name}.mode": "once", f"{name}.commands": []})
     assert outcome.json() == {
         "files": [{"name": "motd", "path": "/etc/motd", "outcome": "written"}],
         "services": [{"name": "first", "outcome": "failed", "detail": "false: exit status 1"}],
-        "unused_keys": ["settings.aws.region"],
+        "unused_keys": ["settings.updates.seed"],
         "not_run": [name],
         "failed_services": ["first"],
+        "remarks": [],
     }

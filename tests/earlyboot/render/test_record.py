@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from earlyboot.config.paths import PROFILES, TEMPLATES, Paths
+from earlyboot.config.profile import FileSpec
 from earlyboot.render import record
 from earlyboot.render.record import AppliedFile, digest, has_changed, observe
 from hostkit import files
@@ -31,7 +32,8 @@ def file(paths: Paths) -> Path:
 
 @pytest.fixture
 def recorded(paths: Paths, file: Path) -> AppliedFile:
-    return observe("f", "/etc/f", hashlib.sha256(DATA).hexdigest(), 0o640, paths)
+    spec = FileSpec("f", "/etc/*", ("settings.motd",), 0o640, owned=True)
+    return observe(spec, "/etc/f", hashlib.sha256(DATA).hexdigest(), paths)
 
 
 def test_the_record_holds_what_the_disk_says(file: Path, recorded: AppliedFile) -> None:
@@ -44,6 +46,7 @@ def test_the_record_holds_what_the_disk_says(file: Path, recorded: AppliedFile) 
         mtime_ns=found.st_mtime_ns,
         ctime_ns=found.st_ctime_ns,
         mode=0o640,
+        owned=True,
     )
 
 
@@ -117,6 +120,10 @@ def options(paths: Paths, text: str, drop_in: str | None = None) -> None:
     files.write(os.path.join(paths.options_folder, drop_in) if drop_in else paths.options, text.encode(), 0o644)
 
 
+def addition(paths: Paths, name: str) -> None:
+    files.write(os.path.join(paths.profiles_folder, name), b"x", 0o644)
+
+
 def append(path: Path) -> None:
     path.write_text(path.read_text() + "#")
 
@@ -128,7 +135,13 @@ INPUTS: dict[str, Callable[[Path, Paths], object]] = {
     "a template that went": lambda program, paths: (program / "render/templates/hosts.j2").unlink(),
     "the code around the templates": lambda program, paths: append(program / "render/chrony.py"),
     "a profile": lambda program, paths: append(program / "profiles/ec2.toml"),
-    "the list of files": lambda program, paths: append(program / "profiles/files.toml"),
+    "a list of files": lambda program, paths: append(program / "profiles/files/system.toml"),
+    "a list of files more": lambda program, paths: (program / "profiles/files/more.toml").touch(),
+    "the generators": lambda program, paths: append(program / "profiles/generators.toml"),
+    "a file of the image builder's": lambda program, paths: addition(paths, "10-x.toml"),
+    "a schema of the image builder's": lambda program, paths: addition(paths, "schemas/x.json"),
+    "a template of the image builder's": lambda program, paths: addition(paths, "x.j2"),
+    "a template in a folder of the image builder's": lambda program, paths: addition(paths, "folder/x.j2"),
     "the options": lambda program, paths: options(paths, "strict = true"),
     "empty options": lambda program, paths: options(paths, ""),
     "other options": lambda program, paths: options(paths, "strict = false"),
@@ -156,6 +169,8 @@ def test_every_input_changes_the_digest_in_its_own_way(program: Path, tmp_path: 
 def test_what_is_no_input_changes_nothing(program: Path, paths: Paths) -> None:
     before = digest(paths)
     options(paths, "x", "a.toml.disabled")
+    addition(paths, "README")
+    addition(paths, "x.toml~")
     (program / "profiles/README").touch()
     (program / "render/__pycache__").mkdir()
     os.utime(program / "render/templates/hosts.j2", (0, 0))

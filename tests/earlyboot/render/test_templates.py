@@ -1,10 +1,7 @@
-"""Everything rendered: golden files for each template, and readers of each format over hostile values."""
+"""The engine of the templates: quoting by default, what a template may do, how it fails; and what templates call."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,126 +10,83 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlyboot.config.paths import TEMPLATES
-from earlyboot.model.check import check
+from earlyboot.config.profile import Format
 from earlyboot.model.time_server import host_of
-from earlyboot.model.tree import flatten, unflatten
 from earlyboot.model.types import TimeServerAddress
 from earlyboot.render.chrony import time_sources
 from earlyboot.render.hosts import hosts_lines
-from earlyboot.render.templates import Renderer, environment_value, lookup
+from earlyboot.render.templates import Renderer, lookup
 from hostkit.errors import HostError
-from tests.earlyboot.model.documents import complete, mutated
 
-GOLDEN = Path(__file__).parent / "golden"
-CASES = sorted(GOLDEN.glob("*/*.toml"))
-NAMES = sorted(name.removesuffix(".j2") for name in os.listdir(TEMPLATES))
-ONE_LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], include_characters="\t"))
+HOSTILE = "a\" 'b' $c %d"
 
 
-def stored(document: object) -> dict[str, object]:
-    """Settings as the store gives them to an apply."""
-    settings, faults = check(document)
-    assert faults == ()
-    return unflatten(flatten(settings))
+def render(folder: Path, template: str, quoted_for: Format = "text", **names: object) -> str | None:
+    (folder / "x.j2").write_text(template)
+    return Renderer({"a": HOSTILE, "b": {"c.d": 1}}).render(str(folder / "x.j2"), quoted_for, **names)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
-def test_a_file_is_rendered_exactly_so(case: Path) -> None:
-    rendered = Renderer(stored(tomli.loads(case.read_text()))).render(case.parent.name)
-    assert rendered == case.with_suffix(".txt").read_bytes()
+# ---- quoting
 
 
-def test_every_template_has_golden_files_and_every_golden_file_its_settings() -> None:
-    assert sorted({case.parent.name for case in CASES}) == NAMES
-    assert {path.with_suffix("") for path in GOLDEN.glob("*/*.txt")} == {case.with_suffix("") for case in CASES}
-
-
-@given(mutated())
-def test_whatever_the_model_accepts_is_rendered_as_text_that_ends_with_a_line_break(
-    document: dict[str, object],
+@pytest.mark.parametrize(
+    ("quoted_for", "made"),
+    [
+        ("text", HOSTILE),
+        ("free", HOSTILE),
+        ("ini", HOSTILE),
+        ("toml", '"a\\" \'b\' $c %d"'),
+        ("json", '"a\\" \'b\' $c %d"'),
+        ("shell", '"a\\" \'b\' \\$c %d"'),
+        ("systemd", '"a\\" \'b\' $c %%d"'),
+    ],
+)
+def test_an_expression_is_quoted_for_the_format_and_the_template_itself_is_not(
+    tmp_path: Path, quoted_for: Format, made: str
 ) -> None:
-    settings, _ = check(document)
-    renderer = Renderer(settings or complete())
-    for name in NAMES:
-        key = {"motd": "motd", "hostname": "network.hostname"}.get(name)
-        if key and lookup(settings or complete(), key) is None:
-            continue  # these two are rendered only where they are set
-        text = renderer.render(name).decode()
-        assert text.endswith("\n")
-        assert "Undefined" not in text
-        assert name == "motd" or "\n\n" not in text
+    assert render(tmp_path, '"%${{ setting("a") }}"\n', quoted_for) == f'"%${made}"\n'
 
 
-# ---- readers of the formats
+def test_only_what_the_template_marks_is_verbatim(tmp_path: Path) -> None:
+    template = "{{ 'a' }} {{ 'a' | verbatim }} {{ 'a' | verbatim ~ 'b' }} {{ ['a', 'b'] | join(' ') }} {{ 1 }}"
+    assert render(tmp_path, template, "toml") == '"a" a "ab" "a b" 1'
 
 
-LINE = re.compile(
-    r"""[#;][^\n]*\n|(?P<key>[^=\s]+)=(?P<value>(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^"'\\\n])*)\n""", re.DOTALL
-)
-PIECE = re.compile(
-    r"""\s*"(?P<double>(?:[^"\\]|\\.)*)"\s*|'(?P<single>[^']*)'|\\(?P<escaped>.)|(?P<plain>[^"'\\]+)""", re.DOTALL
-)
+def test_a_macro_quotes_within_and_its_text_is_quoted_again_unless_it_is_marked(tmp_path: Path) -> None:
+    template = "{% macro pair(x) %}x = {{ x }}{% endmacro %}{{ pair('1') | verbatim }}; {{ pair('1') }}"
+    assert render(tmp_path, template, "toml") == 'x = "1"; "x = \\"1\\""'
 
 
-def environment_file(text: str) -> dict[str, str]:
-    """What systemd reads from an EnvironmentFile=, systemd.exec(5); in double quotes only \\" \\\\ \\` \\$ are escapes."""
-    found = {}
-    end = 0
-    for line in LINE.finditer(text):
-        assert line.start() == end, "this reader knows only what earlyboot writes"
-        end = line.end()
-        if line["key"]:
-            found[line["key"]] = "".join(map(unquoted, PIECE.finditer(line["value"])))
-    assert end == len(text)
-    return found
+def test_a_filter_for_a_command_line_of_a_unit_is_not_quoted_twice(tmp_path: Path) -> None:
+    assert render(tmp_path, "ExecStart=/x {{ '$a' | argument }}", "systemd") == 'ExecStart=/x "$$a"'
 
 
-def unquoted(piece: re.Match[str]) -> str:
-    if piece["double"] is not None:
-        return re.sub(r'\\(["\\`$])', r"\1", piece["double"])
-    return piece["single"] or piece["escaped"] or piece["plain"] or ""
+def test_an_included_template_is_quoted_too_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "part.j2").write_text("y = {{ setting('a') }}\n")
+    template = "x = {{ name }}\n{% include 'part.j2' %}{% include 'ssh-daemon.j2' %}"
+    made = render(tmp_path, template, "toml", name='"')
+    assert made is not None
+    assert made.splitlines()[:2] == ['x = "\\""', 'y = "a\\" \'b\' $c %d"']
+    assert tomli.loads("\n".join(made.splitlines()[:3])) == {"x": '"', "y": HOSTILE}
 
 
-def test_the_reader_here_knows_the_documented_format() -> None:
-    text = '# a=b\n;c=d\nA=b\\cd\nB="x\\"y\\$\\`\\\\\\n"\nC=\nD=\'a\\b\'\n'
-    assert environment_file(text) == {"A": "bcd", "B": 'x"y$`\\\\n', "C": "", "D": "a\\b"}
+def test_a_template_of_the_image_builder_wins_over_ours_of_the_same_name(tmp_path: Path) -> None:
+    (tmp_path / "ssh-daemon.j2").write_text("mine")
+    assert render(tmp_path, "{% include 'ssh-daemon.j2' %}") == "mine"
 
 
-@given(ONE_LINE)
-def test_systemd_reads_every_value_back_as_it_was(value: str) -> None:
-    text = f"# first\nA={environment_value(value)}\nB={environment_value(value)}\n"
-    assert environment_file(text) == {"A": value, "B": value}
+def test_a_key_may_hold_a_segment_in_quotes(tmp_path: Path) -> None:
+    assert render(tmp_path, """{{ setting('b."c.d"') }}""") == "1"
 
 
-@given(st.lists(ONE_LINE, min_size=1, max_size=20))
-def test_a_shell_reads_every_value_back_as_it_was(values: list[str]) -> None:
-    script = "".join(f"A={environment_value(value)}; printf '%s\\n' \"$A\"; " for value in values)
-    ended = subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True)
-    assert ended.stdout.decode().split("\n")[:-1] == values
+def test_a_template_can_ask_for_no_file(tmp_path: Path) -> None:
+    assert render(tmp_path, "a\n{% if name == 'x' %}{{ no_file() }}{% endif %}b", name="x") is None
+    assert render(tmp_path, "a\n{% if name == 'x' %}{{ no_file() }}{% endif %}b", name="y") == "a\nb"
 
 
-def test_a_real_shell_executes_nothing_of_a_hostile_value() -> None:
-    hostile = """$(touch /tmp/no) `id` "; id; " \\ \\\\ ' ${HOME} $HOME ! # \\" \\$"""
-    script = f'A={environment_value(hostile)}; printf %s "$A"'
-    ended = subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True, text=True)
-    assert ended.stdout == hostile
-
-
-@pytest.mark.parametrize("text", ["a\nB=c", "a\rb", "\n"])
-def test_a_value_of_several_lines_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not one line"):
-        environment_value(text)
-
-
-def test_the_golden_proxies_come_out_of_the_readers_as_they_went_in() -> None:
-    for case in GOLDEN.glob("proxy-environment/*.toml"):
-        network = tomli.loads(case.read_text())["network"]
-        variables = environment_file(case.with_suffix(".txt").read_text())
-        proxy = network.get("https-proxy")
-        assert variables.get("HTTPS_PROXY") == variables.get("https_proxy") == proxy
-        without = ",".join(dict.fromkeys(["localhost", "127.0.0.1", *network["no-proxy"]]))
-        assert variables["NO_PROXY"] == variables["no_proxy"] == without
+def test_a_setting_that_is_not_set_leaves_no_gap(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^a value that it needs is not set$"):
+        render(tmp_path, "x = {{ setting('missing') }}")
 
 
 # ---- hosts
@@ -208,39 +162,55 @@ def test_a_url_without_a_host_is_refused(url: str) -> None:
 # ---- what a template may do, and how it fails
 
 
-def failure(folder: Path, template: str, settings: dict[str, object] | None = None) -> str:
-    (folder / "x.j2").write_text(template)
+def failure(folder: Path, template: str) -> str:
     with pytest.raises(HostError) as caught:
-        Renderer(settings or {}, str(folder)).render("x")
-    return str(caught.value)
+        render(folder, template, names=[])
+    return str(caught.value).replace(str(folder), "FOLDER")
 
 
-def test_a_setting_that_no_file_can_hold_is_named_as_the_settings_fault() -> None:
-    with pytest.raises(HostError) as caught:
-        Renderer({"ntp": {"time-servers": ["file:///x"]}}).render("chrony-sources")
-    assert str(caught.value) == (
-        "error: chrony-sources cannot be rendered: a time server's URL names no host\n"
-        "  fix:   correct the settings that feed this file"
-    )
-
-
-def test_a_template_with_a_name_that_does_not_exist_fails_instead_of_leaving_a_gap(tmp_path: Path) -> None:
-    assert failure(tmp_path, "a\n{{ missing }}") == (
-        "error: the template x cannot be rendered: 'missing' is undefined\n  where: x.j2\n  fix:   mend the template"
+@pytest.mark.parametrize("template", ["a\n{{ missing }}", "{% include 'part.j2' %}"])
+def test_a_template_with_a_name_that_does_not_exist_fails_instead_of_leaving_a_gap(
+    tmp_path: Path, template: str
+) -> None:
+    (tmp_path / "part.j2").write_text("{{ missing }}")
+    assert failure(tmp_path, template) == (
+        "error: the template x cannot be rendered: 'missing' is undefined\n"
+        "  where: FOLDER/x.j2\n"
+        "  fix:   mend the template"
     )
 
 
 def test_a_template_with_broken_syntax_is_named_with_its_line(tmp_path: Path) -> None:
     assert failure(tmp_path, "a\n{% for %}") == (
         "error: the template x cannot be rendered: Expected an expression, got 'end of statement block'\n"
-        "  where: x.j2:2\n"
+        "  where: FOLDER/x.j2:2\n"
         "  fix:   mend the template"
     )
 
 
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("{{ 1 + 'a' }}", "unsupported operand type(s) for +: 'int' and 'str'"),
+        ("{{ 1 // 0 }}", "integer division or modulo by zero"),
+        ("{{ setting('missing') | join(' ') }}", "'NoneType' object is not iterable"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "maximum recursion depth exceeded"),
+    ],
+)
+def test_an_expression_that_makes_no_sense_is_the_templates_fault(tmp_path: Path, template: str, what: str) -> None:
+    message = failure(tmp_path, template)
+    assert message.startswith(f"error: the template x cannot be rendered: {what}")
+    assert message.endswith("\n  where: FOLDER/x.j2\n  fix:   mend the template")
+
+
+def test_a_broken_template_that_is_included_is_the_one_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part.j2").write_text("\n\n{% for %}")
+    assert "  where: FOLDER/part.j2:3\n" in failure(tmp_path, "{% include 'part.j2' %}")
+
+
 def test_a_template_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"the template y cannot be rendered: 'y\.j2' not found"):
-        Renderer({}, str(tmp_path)).render("y")
+        Renderer({}).render(str(tmp_path / "y.j2"), "text")
 
 
 @pytest.mark.parametrize(
@@ -248,12 +218,12 @@ def test_a_template_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     [
         "{{ ().__class__.__bases__[0].__subclasses__() }}",
         "{{ setting.__globals__ }}",
-        "{{ setting('a').append(1) }}",
+        "{{ names.append(1) }}",
         "{{ cycler.__init__.__globals__ }}",
     ],
 )
 def test_a_template_reaches_nothing_outside_its_sandbox(tmp_path: Path, template: str) -> None:
-    message = failure(tmp_path, template, {"a": []})
+    message = failure(tmp_path, template)
     assert "is unsafe" in message or "is not safely callable" in message
 
 

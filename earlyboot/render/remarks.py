@@ -1,0 +1,66 @@
+"""Where the running kernel is not as the settings ask although all files are, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from earlyboot.model.tree import unflatten
+from earlyboot.render.hugepages import is_essential, pools
+from hostkit import files
+
+LOCKDOWN = "/sys/kernel/security/lockdown"
+_MODES = ("none", "integrity", "confidentiality")
+_SYSFS_LIMIT_BYTES = 4096
+
+
+class Remarks(NamedTuple):
+    """`texts` for the status; `failures` of what is essential, by the name of the service that it belongs to."""
+
+    texts: tuple[str, ...] = ()
+    failures: Mapping[str, str] = {}
+
+
+def remarks_on(settings: Mapping[str, object]) -> Remarks:
+    """What to say after an apply of flat `settings` to this machine."""
+    texts = tuple(lockdown_remarks(settings))
+    if not any(key.startswith("settings.kernel.hugepages.") for key in settings):
+        return Remarks(texts)
+    nested = unflatten(settings)
+    missing = tuple(missing_hugepages(nested))
+    if missing and is_essential(nested):
+        return Remarks(texts, {"hugepages": "; ".join(missing)})
+    return Remarks((*texts, *missing))
+
+
+def read_sysfs(path: str) -> str | None:
+    """The content of a file of the kernel, or `None` where it has no such file."""
+    data = files.read(path, _SYSFS_LIMIT_BYTES)
+    return None if data is None else data.decode("ascii", "replace").strip()
+
+
+def lockdown_remarks(settings: Mapping[str, object], read: Callable[[str], str | None] = read_sysfs) -> Iterator[str]:
+    """Why the lockdown of the kernel is another than the flat `settings` say; nothing if it is not."""
+    wanted = settings.get("settings.kernel.lockdown")
+    if wanted not in _MODES:
+        return
+    modes = read(LOCKDOWN)
+    if modes is None:
+        if wanted != "none":
+            yield f"kernel.lockdown is '{wanted}', and this kernel has no lockdown"
+        return
+    now = next((mode for mode in _MODES if f"[{mode}]" in modes), "none")
+    if _MODES.index(now) > _MODES.index(wanted):
+        yield f"kernel.lockdown is '{wanted}', and the kernel is at '{now}' already: it goes down only with a reboot"
+    elif now != wanted:
+        yield f"kernel.lockdown is '{wanted}', and the kernel stayed at '{now}'"
+
+
+def missing_hugepages(settings: Mapping[str, object], read: Callable[[str], str | None] = read_sysfs) -> Iterator[str]:
+    """The pools with fewer pages than nested `settings` ask for: the kernel reserves what it can, and says nothing."""
+    for pool in pools(settings):
+        pages = read(pool.path)
+        if pages is None and pool.pages:
+            yield f"{pool.path} is not there: the machine has no such node or no pages of this size"
+        elif pages is not None and pages.isascii() and pages.isdecimal() and int(pages) < pool.pages:
+            yield f"{pool.path} is {pages}, not {pool.pages}: there is not enough memory in one piece"

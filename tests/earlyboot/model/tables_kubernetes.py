@@ -1,0 +1,245 @@
+"""Good text, which is stored as it is, and bad text for the scalars of the Kubernetes and ECS settings."""
+
+from __future__ import annotations
+
+from earlyboot.model.ecs import AgentDuration, AttributeKey, AttributeValue
+from earlyboot.model.kubernetes_types import (
+    BootstrapToken,
+    CloudProvider,
+    ClusterName,
+    CpuManagerPolicy,
+    CpuSet,
+    DnsDomain,
+    Duration,
+    EnvironmentName,
+    EvictionSignal,
+    LabelKey,
+    LabelValue,
+    MemoryManagerPolicy,
+    PercentText,
+    Quantity,
+    ReservedResource,
+    TaintValue,
+    Threshold,
+)
+from earlyboot.model.types import Scalar
+
+QUANTITIES = (
+    *(
+        "0",
+        "1",
+        "1.",
+        ".5",
+        "1.5",
+        "+1",
+        "-1",
+        "129e6",
+        "1e0",
+        "10Mi",
+        "1024M",
+        "1Gi",
+        "120Ki",
+        "1Ti",
+        "1Pi",
+        "1Ei",
+        "1E",
+    ),
+    *("100m", "1000n", "5u", "5k", "128974848", "0" * 30),
+)
+NO_QUANTITIES = (
+    *("", "Mi", ".", "1..2", "1.2.3", "1e", "1e1234", "12ki", "1mi", "100e23m", "1100KTi", "100Kiii", "1000i", "1 Gi"),
+    *("1Gi\n", "++1", "1e+6", "1GB", "0x1", "٣", "é", "1" * 31),
+)
+
+TABLES: dict[type[Scalar], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    LabelKey: (
+        ("a", "no-prefix", "example.com/role", "a_b.c-d", "A9", "a" * 63, f"{'a' * 253}/name", "-/a", "./a"),
+        (
+            "",
+            "/",
+            "/a",
+            "a/",
+            ".a",
+            "a.",
+            "-a",
+            "a-",
+            "a/b/c",
+            "a b",
+            "a" * 64,
+            f"{'a' * 254}/name",
+            "é",
+            "a_b/c",
+            "a\n",
+        ),
+    ),
+    LabelValue: (
+        ("", "a", "0", "more-chars_here.now", "a" * 63),
+        (".a", "a.", "-", "a b", "a/b", "a" * 64, "é", "a\n", "\n", "٣"),
+    ),
+    TaintValue: (
+        ("value:NoSchedule", ":NoExecute", "a-b.c_d:PreferNoSchedule", "a:x", f"{'a' * 63}:{'b' * 253}"),
+        (
+            *(
+                "",
+                ":",
+                "a",
+                "NoSchedule",
+                "a:",
+                "-a:NoSchedule",
+                "a-:NoSchedule",
+                "a:No-Schedule",
+                "a:b:c",
+                "k=v:NoSchedule",
+            ),
+            *(f"{'a' * 64}:b", f"a:{'b' * 254}", "a:NoSchedule\n", "é:NoSchedule"),
+        ),
+    ),
+    ClusterName: (
+        ("a", "9", "more-chars_here-123", "trailing-dash-", "under_score_", "a" * 100),
+        ("", "-a", "_a", "a.", "a b", "a" * 101, "é", "a\n"),
+    ),
+    BootstrapToken: (
+        ("abcdef.0123456789abcdef", "07401b.f395accd246ae52d"),
+        (
+            *("", "ABCDEF.0123456789ABCDEF", "abcdef", "abcdef.0123456789abcde", "abcdef.0123456789abcdef0", "a" * 23),
+            *("abcdef-0123456789abcdef", "abcdef.0123456789abcdef\n"),
+        ),
+    ),
+    EvictionSignal: (
+        (
+            *("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree"),
+            "pid.available",
+        ),
+        (
+            *(
+                "",
+                "memory",
+                "memory.inodesFree",
+                "pid.inodesFree",
+                "storage.available",
+                "nodefs.inodesfree",
+                "memoryxavailable",
+            ),
+            "memory.available\n",
+        ),
+    ),
+    Quantity: (QUANTITIES, (*NO_QUANTITIES, "10%")),
+    Threshold: (
+        (*QUANTITIES, "0%", "10%", "99%", "99.999%", "0.5%", ".5%", "5.%", "007%", "+5%"),
+        (*NO_QUANTITIES, "%", "100%", "-1%", "1e1%", "anything%", "nan%", ".%", "5%%", "5 %", "10%\n"),
+    ),
+    ReservedResource: (
+        ("cpu", "memory", "ephemeral-storage", "pid"),
+        ("", "CPU", "cpa", "pids", "hugepages-2Mi", "cpu\n"),
+    ),
+    CloudProvider: (("", "aws", "external"), ("AWS", "internal", '"', '"aws"', " ", "aws\n")),
+    CpuManagerPolicy: (("static", "none"), ("", "STATIC", "bad", "static ", "static\n")),
+    MemoryManagerPolicy: (("Static", "None"), ("", "STATIC", "dynamic", "Static\n")),
+    Duration: (
+        ("1h", "20m", "99s", "9ms", "1h2m3s10ms", "4m5s10ms", "2h3s", "1.5h3.5m", "0s", "0.001s", "9" * 18 + "h"),
+        (
+            *(
+                "",
+                "100",
+                "1",
+                "s",
+                "...3ms",
+                "1..5s",
+                ".5s",
+                "5.s",
+                "1m2h",
+                "1s1s",
+                "9ns",
+                "9us",
+                "-1s",
+                "+1s",
+                "1 s",
+                "1H",
+                "1d",
+            ),
+            *("ten seconds", "1s\n", "٣s", "9" * 19 + "h"),
+        ),
+    ),
+    DnsDomain: (
+        (
+            "cluster.local",
+            "a",
+            "a.b.c",
+            "cluster.local.",
+            "_a.b-c",
+            "*.a",
+            "1a",
+            "10.0.0.1.example",
+            ".".join(["a" * 62] * 4),
+        ),
+        (
+            *(
+                "",
+                ".",
+                ".a",
+                "a..b",
+                "10.0.0.1",
+                "1",
+                "a.1",
+                "a.1.",
+                "a.0x1f",
+                "0x",
+                "::1",
+                "[::1]",
+                "a/b",
+                "a b",
+                "a:1",
+                "a@b",
+                "a?",
+            ),
+            *("é", "a\n", "a" * 64, ".".join(["a" * 63] * 4)),
+        ),
+    ),
+    CpuSet: (
+        ("0", "0-1", "0,2,4", "0-2,7,9-11", "03"),
+        ("", "-", "1-", "-1", "1,", ",1", "1,,2", "1-2-3", "a", "1 2", "0-1\n", "٣", "1" * 10),
+    ),
+    EnvironmentName: (
+        ("AWS_PROFILE", "_", "a.b-c", "-a", "A1", "a" * 255),
+        ("", "1A", "a b", "a=b", "a/b", "é", "A\n", "a" * 256),
+    ),
+    PercentText: (("0", "85", "100", "085"), ("", "-1", "+5", "101", "85%", "8.5", " 85", "85\n", "٣", "1" * 5000)),
+    AttributeKey: (
+        ("a", "rack", "123", "with-dash", "have.period/slash", "under_score", ".leading", "trailing.", "a" * 128),
+        ("", "@", ":", "a b", "a" * 129, "a\\b", "é", "a\n"),
+    ),
+    AttributeValue: (
+        (
+            "a",
+            "0",
+            "have.period/slash\\backslash",
+            "with spaces in between",
+            "@ and : too",
+            "\\",
+            "\\ \\",
+            "-",
+            "a" * 128,
+        ),
+        ("", " ", " a", "a ", "$", "a%b", "a\tb", "a" * 129, "é", "a\n", '"'),
+    ),
+    AgentDuration: (
+        ("99s", "20m", "1h", "1h2m3s", "2h3s", "1.5h3.5m", "1ms1us1ns", "1s1us1ns", "0s"),
+        (
+            "",
+            "100",
+            "...3ms",
+            "1..5s",
+            "ten second",
+            "1m2h",
+            "1y2w",
+            "1ns1s",
+            "-1s",
+            "1s\n",
+            "\u03bcs",
+            "1\u03bcs",
+            "9" * 19 + "s",
+        ),
+    ),
+}
+GOOD: dict[type[Scalar], tuple[str, ...]] = {kind: good for kind, (good, _) in TABLES.items()}
+BAD: dict[type[Scalar], tuple[str, ...]] = {kind: bad for kind, (_, bad) in TABLES.items()}
