@@ -85,6 +85,10 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     validate.add_argument("--profile", choices=PROFILE_NAMES, help="check for this profile (the configured one)")
     _format(validate)
 
+    schema = _verb(verbs, "schema", "schema:schema", "say which settings there are: a JSON Schema, or a page to read")
+    schema.add_argument("--profile", choices=PROFILE_NAMES, help="only those of this profile (all)")
+    schema.add_argument("--format", choices=("json", "markdown"), default="json", help="for programs, or to read")
+
     explain = _verb(verbs, "explain", "explain:explain", "say where a setting's value comes from")
     explain.add_argument("key", metavar="KEY")
     _format(explain)

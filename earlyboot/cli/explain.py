@@ -6,11 +6,13 @@ import argparse
 import json
 
 from earlyboot.api import store
+from earlyboot.api.provenance import explanations
 from earlyboot.config import options, profile
 from earlyboot.config.paths import Paths
+from earlyboot.model.custom import custom_groups
 from earlyboot.model.key import parse_key
 from earlyboot.model.secrets import redacted
-from earlyboot.model.tree import ROOT, flatten
+from earlyboot.model.tree import ROOT
 from hostkit.errors import Fault, OperatorError, Where, printable
 
 
@@ -31,37 +33,11 @@ def explain(arguments: argparse.Namespace, paths: Paths) -> int:
 
 
 def _explanations(paths: Paths, wanted: tuple[str, ...]) -> list[dict[str, object]]:
-    """One for each key at or below `wanted` that has a value."""
+    """One for each key at or below `wanted` that has a value; secrets are not shown."""
     chosen = profile.load(profile.name_of(options.load(paths)), paths)
-    defaults = {key: (f"default of profile {chosen.name}", value) for key, value in flatten(chosen.defaults).items()}
+    custom = custom_groups(chosen.custom)
     with store.reading(paths.store) as reader:
-        live = reader.live() if reader else {}
-        return [
-            _explanation(key, defaults.get(key), live.get(key), reader.changes(key) if reader else [])
-            for key in sorted(defaults.keys() | live.keys())
-            if parse_key(key)[: len(wanted)] == wanted
-        ]
-
-
-def _explanation(
-    key: str, default: tuple[str, object] | None, live: store.Entry | None, changes: list[store.Change]
-) -> dict[str, object]:
-    told = [(0, *default)] if default else []
-    told += [(change.generation, change.origin, change.value) for change in changes]
-    # The last that set it won: sources are recorded in their order, generations in theirs. A default wins where the key
-    # was unset again.
-    won = len(told) - 1 if live else 0
-    rows = [
-        {
-            "origin": origin,
-            "generation": generation,
-            "value": None if value is None else redacted(key, value),
-            "won": place == won,
-        }
-        for place, (generation, origin, value) in enumerate(told)
-    ]
-    value = live.value if live else told[0][2]
-    return {"key": key, "value": redacted(key, value), "origin": rows[won]["origin"], "set_by": rows}
+        return explanations(reader, chosen, [wanted], lambda key, value: redacted(key, value, custom))
 
 
 def _lines(explanation: dict[str, object]) -> list[str]:

@@ -12,8 +12,9 @@ from earlyboot.config.paths import Paths
 
 def serve(arguments: argparse.Namespace, paths: Paths) -> int:
     def open_service() -> Service:
-        name = arguments.profile or profile.name_of(options.load(paths))
-        return Service(paths, name, overridden=arguments.profile is not None)
+        chosen = options.load(paths)
+        name = arguments.profile or profile.name_of(chosen)
+        return Service(paths, name, chosen, overridden=arguments.profile is not None)
 
     serve_until_idle(open_service, arguments.socket or paths.socket, arguments.idle_timeout)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -38,12 +39,17 @@ def _seconds(value: object) -> bool:
     return type(value) in (int, float) and isinstance(value, int | float) and 0 < value <= 600
 
 
+def _group_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", value) is not None
+
+
 def _absolute(value: object) -> bool:
     return isinstance(value, str) and value.startswith("/") and "\0" not in value
 
 
 _BOOLEAN = (lambda value: isinstance(value, bool), "true or false")
 _PLATFORM = _one_of("ec2", "vmware", "metal")
+_GROUP_NAME = (_group_name, "the name of a group")
 
 OPTIONS = (
     Option("platform", None, *_PLATFORM, "what this machine is"),
@@ -55,6 +61,14 @@ OPTIONS = (
         "first-boot",
         *_one_of("first-boot", "keep"),
         "what a disk does that wakes up in another machine: read the sources again, or keep its settings",
+    ),
+    Option("api.write-group", "earlyboot-api", *_GROUP_NAME, "whose members may read and change settings"),
+    Option("api.read-group", None, *_GROUP_NAME, "whose members may read settings, secrets redacted"),
+    Option(
+        "history.generations",
+        1000,
+        *_whole(1, 10_000),
+        "how many commits are remembered, to be compared and gone back to",
     ),
     Option("limits.user-data-bytes", 1 << 20, *_whole(1, 1 << 20), "the size of one decoded source"),
     Option("limits.keys", 20_000, *_whole(1, 1_000_000), "the keys of one source"),

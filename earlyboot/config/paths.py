@@ -27,6 +27,7 @@ class Paths:
         self.timeline = os.path.join(self.run, "timeline.json")
         self.options = self.inside("/etc/earlyboot/earlyboot.toml")
         self.options_folder = self.inside("/etc/earlyboot/earlyboot.toml.d")
+        self.profiles_folder = self.inside("/etc/earlyboot/profiles.d")
 
     @property
     def is_machine(self) -> bool:

@@ -36,11 +36,12 @@ class FileSpec(NamedTuple):
 
 
 class ServiceSpec(NamedTuple):
-    """What files belong to, and the commands that make it take a change."""
+    """What files belong to, and the commands that make it take a change; nobody is told where its `consumer` is not."""
 
     name: str
     files: tuple[str, ...]
     commands: tuple[tuple[str, ...], ...]
+    consumer: str | None = None
 
 
 class GeneratorSpec(NamedTuple):
@@ -66,7 +67,8 @@ class GeneratorSpec(NamedTuple):
 class Profile(NamedTuple):
     """What one platform gets. `custom` are the image builder's own groups: name to JSON Schema.
 
-    `access_user` is the account that `settings.access` lets in.
+    `access_user` is the account that `settings.access` lets in. `drop_ins` are the files of the image builder that are in
+    this, as the image names them. `filling` are those of the `defaults` that nobody asked for: they came with the program.
     """
 
     name: str
@@ -78,6 +80,23 @@ class Profile(NamedTuple):
     generators: tuple[GeneratorSpec, ...] = ()
     custom: Mapping[str, Mapping[str, Any]] = {}
     access_user: str = "root"
+    drop_ins: tuple[str, ...] = ()
+    filling: Mapping[str, object] = {}
+
+
+class Layers(NamedTuple):
+    """A profile as the plain tables of its files, entries by name; what the drop-ins are laid over."""
+
+    providers: list[str]
+    groups: frozenset[str]
+    defaults: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    services: dict[str, dict[str, Any]]
+    generators: dict[str, dict[str, Any]]
+    access_user: str
+    custom: Mapping[str, Mapping[str, Any]] = {}
+    drop_ins: tuple[str, ...] = ()
+    filling: Mapping[str, object] = {}
 
 
 def name_of(options: Options) -> str:
@@ -88,28 +107,57 @@ def name_of(options: Options) -> str:
 def load(name: str, paths: Paths) -> Profile:
     """Reads a profile that came with the program and the drop-ins of the image builder.
 
-    `OperatorError` for a name that is none, and with every fault of every drop-in.
+    `OperatorError` for a name that is none, and with every fault of every drop-in. Whether schemas, defaults and keys fit
+    the settings is for `earlyboot.model.fit` to say.
     """
     if name not in PROFILE_NAMES:
         fix = f"use one of {', '.join(PROFILE_NAMES)}"
         raise OperatorError(Fault("unknown-profile", f"there is no profile '{name}'", Where(), fix))
-    own = _read(f"{name}.toml")
-    shared = [_read(f"files/{file}") for file in sorted(os.listdir(os.path.join(PROFILES, "files")))]
-    generators = _read("generators.toml")
+    layers = _shipped(name)
+    if os.path.isdir(paths.profiles_folder):
+        from earlyboot.config.layers import with_drop_ins
+
+        layers = with_drop_ins(layers, name, model_groups(), paths)
     return Profile(
         name=name,
-        providers=tuple(own["providers"]),
-        groups=frozenset(own["groups"]) if "groups" in own else None,
-        defaults=own.get("defaults", {}),
-        files=tuple(_file(name, spec) for part in shared for name, spec in part.get("files", {}).items()),
-        services=tuple(_service(name, spec) for part in shared for name, spec in part.get("services", {}).items()),
+        providers=tuple(layers.providers),
+        groups=layers.groups,
+        defaults=layers.defaults,
+        files=tuple(_file(file, spec) for file, spec in layers.files.items()),
+        services=tuple(_service(service, spec) for service, spec in layers.services.items()),
         generators=tuple(
-            _generator(generator, generators["generators"][generator]) for generator in own.get("generators", ())
+            _generator(generator, spec) for generator, spec in layers.generators.items() if spec["enabled"]
         ),
+        custom=layers.custom,
+        access_user=layers.access_user,
+        drop_ins=layers.drop_ins,
+        filling=layers.filling,
     )
 
 
-def _read(name: str) -> dict[str, dict[str, dict[str, Any]]]:
+def model_groups() -> frozenset[str]:
+    """The groups of all profiles together."""
+    return frozenset(group for name in PROFILE_NAMES for group in _read(f"{name}.toml")["groups"])
+
+
+def _shipped(name: str) -> Layers:
+    own = _read(f"{name}.toml")
+    shared = [_read(f"files/{file}") for file in sorted(os.listdir(os.path.join(PROFILES, "files")))]
+    generators = _read("generators.toml").get("generators", {})
+    used = own.get("generators", ())
+    return Layers(
+        providers=own["providers"],
+        groups=frozenset(own["groups"]),
+        defaults=own.get("defaults", {}),
+        files={file: spec for part in shared for file, spec in part.get("files", {}).items()},
+        services={service: spec for part in shared for service, spec in part.get("services", {}).items()},
+        generators={generator: {**spec, "enabled": generator in used} for generator, spec in generators.items()},
+        access_user=own["access-user"],
+        filling=own.get("defaults", {}),
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
     import tomli
 
     with open(os.path.join(PROFILES, name), "rb") as file:
@@ -126,20 +174,22 @@ def _file(name: str, spec: Mapping[str, Any]) -> FileSpec:
         consumer=spec.get("consumer"),
         owned=spec.get("owned") is True,
         format=spec.get("format", "text"),
-        template=os.path.join(TEMPLATES, f"{name}.j2") if renderer is None else None,
+        template=spec.get("template", os.path.join(TEMPLATES, f"{name}.j2")) if renderer is None else None,
         renderer=renderer,
         each=spec.get("each"),
     )
 
 
 def _service(name: str, spec: Mapping[str, Any]) -> ServiceSpec:
-    return ServiceSpec(name, tuple(spec["files"]), tuple(tuple(command) for command in spec["commands"]))
+    commands = tuple(tuple(command) for command in spec["commands"])
+    return ServiceSpec(name, tuple(spec["files"]), commands, spec.get("consumer"))
 
 
 def _generator(name: str, spec: Mapping[str, Any]) -> GeneratorSpec:
     return GeneratorSpec(
         name=name,
         key=spec["key"],
+        command=tuple(spec["command"]) if "command" in spec else None,
         strength=spec.get("strength", "strong"),
         needs=tuple(spec.get("needs", ())),
         when=tuple(spec.get("when", ())),

@@ -150,7 +150,7 @@ def suggestion(name: str, known: Sequence[str]) -> str:
     """`did you mean "motd"?`, or nothing if no known name is close."""
     if "@" in name or "://" in name:
         # A value that lost its key, maybe a secret one.
-        return quoted("…")
+        return ""
     if len(name) > _MAX_NAME_CHARS:
         return ""
     import difflib

@@ -211,12 +211,17 @@ def _tell_all(
     again = set(failed_before) if isinstance(failed_before, list) else set()
     asked = services_of(keys, profile) if keys else set()
     deadline = Deadline(_ALL_COMMANDS_DEADLINE_S)
-    return tuple(
-        _tell(service, paths, deadline)
+    concerned = (
+        service
         for service in profile.services
         if set(service.files) & set(changed)
         or service.name in again
         or (service.name in asked and set(service.files) & set(here))
+    )
+    return tuple(
+        _tell(service, paths, deadline)
+        for service in concerned
+        if service.consumer is None or os.path.exists(paths.inside(service.consumer))
     )
 
 

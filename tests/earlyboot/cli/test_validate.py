@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from earlyboot.config.paths import PROGRAM
+from earlyboot.config.paths import APPLICATION, PROGRAM
+from earlyboot.model.settings import GROUPS
 from tests.earlyboot.stages.machine import SETTINGS, Ended, run
 
 INVALID = Path(__file__).parents[1] / "stages/invalid"
@@ -17,6 +19,9 @@ SINGLE = sorted(
     for path in INVALID.glob("*.txt")
     if path.with_suffix(".toml").exists() and "ec2-imds:" in path.read_text()
 )
+
+EXAMPLES = Path(APPLICATION) / "examples"
+METAL = ", ".join(group for group in GROUPS if group not in ("ecs", "cloudformation", "autoscaling"))
 
 
 def validate(*arguments: object, root: Path | None = None) -> Ended:
@@ -27,7 +32,7 @@ def validate(*arguments: object, root: Path | None = None) -> Ended:
 def test_a_file_gets_the_very_words_of_the_boot(fault: str) -> None:
     path = INVALID / f"{fault}.toml"
     expected = (INVALID / f"{fault}.txt").read_text().replace("ec2-imds:", f"{path}:")
-    assert validate(path) == Ended(2, "", expected)
+    assert validate(path, "--profile", "ec2") == Ended(2, "", expected)
 
 
 def test_several_files_are_judged_each(tmp_path: Path) -> None:
@@ -50,8 +55,7 @@ def test_several_files_are_judged_each(tmp_path: Path) -> None:
         '  fix:   write it in quotes, such as "Welcome!"\n'
         "error: settings.mtod is not a group of settings here\n"
         f"  where: {bad}:3 [settings.mtod]\n"
-        '  fix:   did you mean "motd"? the groups are: motd, network, ntp, kernel, dns, aws, pki, host-containers, '
-        "bootstrap-commands, bootstrap-containers, updates\n"
+        f'  fix:   did you mean "motd"? the groups are: {METAL}\n'
         "error: there is no such file\n"
         f"  where: {absent}\n"
         "  fix:   give the path of a file\n"
@@ -72,14 +76,111 @@ def test_the_json_is_one_list_of_all_faults(tmp_path: Path) -> None:
             "what": "settings.motd must be text, not a number",
             "where": {"source": str(bad), "line": 2, "column": 1, "key": "settings.motd"},
             "fix": 'write it in quotes, such as "Welcome!"',
+            "severity": "error",
         },
         {
             "code": "no-file",
             "what": "there is no such file",
             "where": {"source": str(absent), "line": None, "column": None, "key": None},
             "fix": "give the path of a file",
+            "severity": "error",
         },
     ]
+
+
+def test_a_warning_in_the_json_has_its_severity_and_fails_nothing(tmp_path: Path) -> None:
+    beside = tmp_path / "beside.toml"
+    beside.write_text('[setings]\na = 1\n[settings]\nmotd = "x"\n')
+    ended = validate("--format", "json", beside)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout) == [
+        {
+            "code": "ignored-table",
+            "what": "'setings' is beside [settings] and means nothing",
+            "where": {"source": str(beside), "line": 1, "column": 2, "key": "setings"},
+            "fix": "put it below [settings], or delete it",
+            "severity": "warning",
+        }
+    ]
+
+
+def test_all_files_of_one_call_are_one_machine(tmp_path: Path) -> None:
+    base, more = tmp_path / "base.toml", tmp_path / "more.toml"
+    base.write_text('[settings.bootstrap-containers.disks]\nmode = "once"\n')
+    more.write_text('[settings.bootstrap-containers.disks]\nsource = "example.com/disks:1"\n')
+    assert validate(base, more) == Ended(0, f"{base}: valid\n{more}: valid\n", "")
+    other = tmp_path / "other.toml"
+    other.write_text('[settings]\nmotd = "x"\n')
+    ended = validate(other, base)
+    assert (ended.status, ended.stdout) == (2, f"{other}: valid\n")
+    assert ended.stderr.startswith("error: settings.bootstrap-containers.disks.source ")
+    assert f"  where: {base}:1 [settings.bootstrap-containers.disks.source]\n" in ended.stderr
+
+
+def test_a_rule_across_keys_is_broken_where_the_last_file_sets_the_key(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text('[settings.bootstrap-containers.disks]\nsource = "a"\n')
+    two.write_text('[settings]\nmotd = "x"\n[settings.bootstrap-containers.other]\nmode = "once"\n')
+    ended = validate(two, one)
+    assert (ended.status, ended.stdout) == (2, f"{one}: valid\n")
+    assert f"  where: {two}:3 [settings.bootstrap-containers.other.source]\n" in ended.stderr
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An image with the example of a drop-in."""
+    shutil.copytree(EXAMPLES / "profiles.d", tmp_path / "image/etc/earlyboot/profiles.d")
+    return tmp_path / "image"
+
+
+def test_the_groups_of_drop_ins_are_checked_with_their_schemas(image: Path, tmp_path: Path) -> None:
+    good, bad = EXAMPLES / "log-shipper-user-data.toml", tmp_path / "bad.toml"
+    assert validate(good, root=image) == Ended(0, f"{good}: valid\n", "")
+    bad.write_text('[settings.log-shipper]\nendpoint = "http://x"\ntoken = "short"\nlevel = "loud"\nbufer-mib = 1\n')
+    assert validate(bad, root=image) == Ended(
+        2,
+        "",
+        "error: settings.log-shipper.endpoint must match the pattern ^https://\n"
+        f"  where: {bad}:2 [settings.log-shipper.endpoint]\n"
+        '  fix:   write for example "https://logs.example.com/in"\n'
+        "error: settings.log-shipper.token must have at least 8 characters\n"
+        f"  where: {bad}:3 [settings.log-shipper.token]\n"
+        "  fix:   it is: What the endpoint asks for.\n"
+        'error: settings.log-shipper.level must be one of "error", "warning", "info", "debug"\n'
+        f"  where: {bad}:4 [settings.log-shipper.level]\n"
+        "  fix:   write one of these\n"
+        "error: settings.log-shipper.bufer-mib is not a known key\n"
+        f"  where: {bad}:5 [settings.log-shipper.bufer-mib]\n"
+        '  fix:   did you mean "buffer-mib"?\n',
+    )
+    assert validate(good, "--profile", "vmware", root=image).status == 2
+
+
+def test_what_a_group_needs_may_come_from_any_file(image: Path, tmp_path: Path) -> None:
+    part, other = tmp_path / "part.toml", tmp_path / "other.toml"
+    part.write_text('[settings.log-shipper]\nlevel = "info"\n')
+    other.write_text('[settings]\nmotd = "x"\n')
+    good = EXAMPLES / "log-shipper-user-data.toml"
+    assert validate(part, good, root=image).status == 0
+    assert validate(other, root=image).status == 0  # the profile's defaults alone are no wish for a log shipper
+    assert validate(part, root=image) == Ended(
+        2,
+        "",
+        "error: settings.log-shipper.endpoint is missing\n"
+        f"  where: {part}:1 [settings.log-shipper.endpoint]\n"
+        "  fix:   add endpoint\n",
+    )
+
+
+def test_drop_ins_that_do_not_fit_are_refused_before_any_file(image: Path) -> None:
+    (image / "etc/earlyboot/profiles.d/60.toml").write_text("[defaults.log-shipper]\nbuffer-mib = 0\n")
+    ended = validate(EXAMPLES / "log-shipper-user-data.toml", root=image)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: a default does not fit: settings.log-shipper.buffer-mib must be at least 1\n"
+        "  where: /etc/earlyboot/profiles.d/60.toml:2 [defaults.log-shipper.buffer-mib]\n"
+        "  fix:   it is: How much may wait to be sent, in MiB.\n"
+    )
 
 
 def test_a_net_toml_is_told_apart(tmp_path: Path) -> None:

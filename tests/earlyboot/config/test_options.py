@@ -26,6 +26,9 @@ GOOD: dict[str, tuple[object, ...]] = {
     "limits.user-data-bytes": (1, 1 << 20),
     "limits.keys": (1, 1_000_000),
     "limits.depth": (1, 64),
+    "api.write-group": ("wheel", "earlyboot-api", "_a.b-1"),
+    "api.read-group": ("adm",),
+    "history.generations": (1, 10_000),
     "providers.ec2-imds.enabled": (True, False),
     "providers.ec2-imds.endpoint": ("http://127.0.0.1:1", ""),
     "providers.local-file.path": ("/a", "/"),
@@ -48,6 +51,17 @@ BAD: dict[str, tuple[tuple[str, ...], str, str]] = {
     ),
     "limits.keys": (("0", "1000001", "true"), "a whole number from 1 to 1,000,000", "the keys of one source"),
     "limits.depth": (("0", "65", "1e1"), "a whole number from 1 to 64", "how deep tables and lists may be nested"),
+    "api.write-group": (
+        ('""', '"-a"', '"a b"', "0", '["wheel"]', '"' + "a" * 33 + '"'),
+        "the name of a group",
+        "whose members may read and change settings",
+    ),
+    "api.read-group": (('"a:b"', "true"), "the name of a group", "whose members may read settings, secrets redacted"),
+    "history.generations": (
+        ("0", "10001", "true"),
+        "a whole number from 1 to 10,000",
+        "how many commits are remembered, to be compared and gone back to",
+    ),
     "providers.ec2-imds.enabled": (('"yes"', "1"), BOOLEAN_RULE, "false removes the source"),
     "providers.ec2-imds.endpoint": (("80", '["x"]'), "a string", "where the service listens"),
     "providers.local-file.path": (
@@ -104,6 +118,9 @@ def test_without_a_file_every_option_has_its_default(tmp_path: Path) -> None:
         "limits.user-data-bytes": 1_048_576,
         "limits.keys": 20_000,
         "limits.depth": 32,
+        "api.write-group": "earlyboot-api",
+        "api.read-group": None,
+        "history.generations": 1000,
     }
     assert {option.key: loaded.provider("ec2-imds", option.key) for option in PROVIDER_OPTIONS} == {
         "enabled": True,
@@ -138,7 +155,7 @@ def test_a_bad_value_is_refused_with_its_place_and_rule(paths: Paths, key: str, 
 
 
 ALL = (
-    "limits.depth, limits.keys, limits.user-data-bytes, offline, on-new-identity, platform, profile,"
+    "api.read-group, api.write-group, history.generations, limits.depth, limits.keys, limits.user-data-bytes, offline, on-new-identity, platform, profile,"
     " providers.NAME.deadline, providers.NAME.enabled, providers.NAME.endpoint, providers.NAME.path, strict"
 )
 
