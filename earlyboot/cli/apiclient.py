@@ -142,7 +142,8 @@ def applied(client: Client, changed: list[str], form: str | None) -> int:
         print(json.dumps({"changed": changed, **report}, indent=2))
     elif form == "text" or sys.stdout.isatty():
         written = [file["path"] for file in report["files"] if file["outcome"] in ("written", "removed")]
-        print("\n".join([*(f"changed {key}" for key in changed), *(f"wrote {path}" for path in written)]))
+        for line in (*(f"changed {key}" for key in changed), *(f"wrote {path}" for path in written)):
+            print(printable(line))
     failed = [service for service in report["services"] if service["outcome"] == "failed"]
     if failed:
         fix = "the settings are committed; mend the service, then POST /tx/apply"

@@ -40,13 +40,10 @@ def diff(arguments: argparse.Namespace, paths: Paths) -> int:
     chosen = profile.load(profile.name_of(options.load(paths)), paths)
     custom = custom_groups(chosen.custom)
     with store.reading(paths.store) as reader:
-        newest = reader.generation() if reader else 0
-        known = {generation.id for generation in reader.generations()} if reader else set()
-        for wanted in (arguments.generation, arguments.other):
-            if wanted not in (None, 0, newest) and wanted not in known:
-                what = f"there is no generation {wanted}, or it is forgotten"
-                raise OperatorError(Fault("no-generation", what, Where(), "see: earlyboot history"))
-        found = reader.diff(arguments.generation, arguments.other) if reader else []
+        try:
+            found = reader.diff(arguments.generation, arguments.other) if reader else []
+        except store.UnknownGenerationError:
+            raise _unknown() from None
     shown = [
         {
             "key": one.key,
@@ -70,12 +67,19 @@ def rollback(arguments: argparse.Namespace, paths: Paths) -> int:
         try:
             changed = client.call("rollback", generation=str(arguments.generation))
         except RefusedError as refused:
-            # The operator named it; everything else that can be wrong is the host's or the server's.
-            raise (OperatorError(*refused.faults) if refused.status in (400, 404) else refused) from None
+            if refused.status == 404:
+                raise _unknown() from None
+            # Today's model may refuse what an older program took.
+            raise (OperatorError(*refused.faults) if refused.status == 400 else refused) from None
         assert isinstance(changed, list)
         if not changed:
             print(f"the settings are those of generation {arguments.generation} already", file=sys.stderr)
         return applied(client, changed, arguments.format)
+
+
+def _unknown() -> OperatorError:
+    what = "there is no such generation, or it is forgotten"
+    return OperatorError(Fault("no-generation", what, Where(), "see: earlyboot history"))
 
 
 def _changed(row: dict[str, object]) -> Sequence[str]:

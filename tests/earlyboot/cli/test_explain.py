@@ -48,11 +48,16 @@ def test_every_source_that_set_it_is_named_in_order_and_the_winner_marked(machin
     ended = machine.earlyboot("explain", "network.https-proxy", "--format", "json")
     assert [found["value"] for found in json.loads(ended.stdout)[0]["set_by"]] == ["REDACTED"]
     everything = machine.earlyboot("explain", "settings").stdout
-    assert [line.split(" = ")[0] for line in everything.splitlines() if not line.startswith(" ")] == [
+    keys = [line.split(" = ")[0] for line in everything.splitlines() if not line.startswith(" ")]
+    assert keys == sorted(keys)
+    assert set(keys) > {
         'settings.kernel.sysctl."vm.swappiness"',
         "settings.motd",
         "settings.network.https-proxy",
-    ]
+    }
+    assert machine.earlyboot("explain", "oci-defaults.capabilities.chown").stdout == (
+        "settings.oci-defaults.capabilities.chown = true\n  generation 0  default of profile ec2: true  <- won\n"
+    )
 
 
 def test_a_setting_that_a_later_generation_took_away_is_not_set(configured: Machine) -> None:
