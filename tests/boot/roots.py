@@ -39,7 +39,10 @@ class Suite:
 
 SUITES = (Suite("bookworm", 252, "3.11"), Suite("trixie", 257, "3.13"))
 
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "udev", "python3", "iproute2", "chrony")
+PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "udev", "python3", "iproute2", "chrony"),
+    *("ca-certificates", "openssh-client", "openssh-server"),
+)
 
 # What an image's builder would put in: its own uplink, platform, names and message.
 FILES = {

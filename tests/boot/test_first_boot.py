@@ -15,6 +15,7 @@ pytestmark = pytest.mark.boot
 
 CHANGED = "/etc/sysctl.d/90-earlyboot.conf"
 DELETED = "/etc/motd"
+USER_DATA = ("PUT /latest/api/token", "GET /latest/user-data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ def test_the_first_boot_configures_the_machine(story: Story) -> None:
     assert "configured" in story.first.status_text
 
 
-def test_the_first_boot_asks_imds_for_a_token_and_the_user_data(story: Story) -> None:
-    assert story.first.requests == ("PUT /latest/api/token", "GET /latest/user-data")
+def test_the_first_boot_asks_imds_for_the_user_data_and_for_what_nobody_set(story: Story) -> None:
+    requests = story.first.requests
+    assert requests[:3] == (*USER_DATA, "PUT /latest/api/token")
+    assert sorted(requests[3:]) == ["GET /latest/meta-data/placement/region", "GET /latest/meta-data/public-keys/"]
 
 
 def test_the_settings_are_in_their_files(story: Story) -> None:
@@ -129,6 +132,11 @@ def test_without_user_data_the_image_stays_as_it_is(
     machine = make_own_machine(f"no-user-data-{suite.name}", installed_lowers)
     seen = boot_and_observe(machine)
     assert_configured(seen)
-    assert seen.requests == ("PUT /latest/api/token", "GET /latest/user-data")
+    assert seen.requests[:3] == (*USER_DATA, "PUT /latest/api/token")
+    assert sorted(seen.requests[3:]) == [
+        "GET /latest/meta-data/local-hostname",
+        "GET /latest/meta-data/placement/region",
+        "GET /latest/meta-data/public-keys/",
+    ]
     assert seen.files == {path: image_file(path) for path in seen.files}
     assert (seen.kernel_hostname, seen.ip_forward) == ("image", "0")

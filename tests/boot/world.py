@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Iterator
 
 from tests.boot.overlay import call
@@ -30,6 +31,8 @@ class World:
         self.folder = folder
         self.namespace = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
         self._user_data = os.path.join(folder, "user-data")
+        self._metadata = os.path.join(folder, "metadata")
+        os.mkdir(self._metadata)
         self._log = os.path.join(folder, "imds.log")
         self._undo = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
@@ -54,6 +57,11 @@ class World:
         with open(f"{self._user_data}.new", "wb") as file:
             file.write(content)
         os.rename(f"{self._user_data}.new", self._user_data)
+
+    def set_metadata(self, path: str, content: str) -> None:
+        """What IMDS answers for a path below /latest/meta-data/ from now on."""
+        with open(os.path.join(self._metadata, urllib.parse.quote(path, safe="")), "w", encoding="ascii") as file:
+            file.write(content)
 
     def requests(self) -> tuple[str, ...]:
         """Every request that IMDS has seen, such as `GET /latest/user-data`."""
@@ -112,7 +120,8 @@ class World:
 
     @contextlib.contextmanager
     def _imds(self) -> Iterator[None]:
-        command = self.inside(sys.executable, "-I", IMDS_PROGRAM, "--user-data", self._user_data, "--log", self._log)
+        places = ("--user-data", self._user_data, "--metadata", self._metadata, "--log", self._log)
+        command = self.inside(sys.executable, "-I", IMDS_PROGRAM, *places)
         errors = os.path.join(self.folder, "imds.stderr")
         with _program(command, errors) as process:
             assert process.stdout is not None

@@ -1,7 +1,7 @@
 """A fake IMDSv2, run as a program inside a test's network namespace.
 
-The user data is the content of a file, read at every request, and absent while the file is; every request is one line
-of the log, written before the answer is sent.
+The user data is the content of a file, read at every request, and absent while the file is; metadata are files in a
+folder, `%2F` in their names for each slash. Every request is one line of the log, written before the answer is sent.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import argparse
 import http.server
 import os
 import secrets
+import urllib.parse
 
 TOKEN_PATH = "/latest/api/token"
+METADATA_PATH = "/latest/meta-data/"
 TOKEN_HEADER = "X-aws-ec2-metadata-token"
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 
@@ -22,6 +24,7 @@ class ImdsHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30.0
     user_data = ""
+    metadata = ""
     log_file = -1
     token = secrets.token_urlsafe(32)
 
@@ -40,11 +43,11 @@ class ImdsHandler(http.server.BaseHTTPRequestHandler):
         if self.headers.get(TOKEN_HEADER) != self.token:
             self._answer(401, b"")
             return
-        if self.path != "/latest/user-data":
-            self._answer(404, b"")
-            return
+        name = urllib.parse.quote(self.path.removeprefix(METADATA_PATH), safe="")
         try:
-            with open(self.user_data, "rb") as file:
+            with open(
+                self.user_data if self.path == "/latest/user-data" else os.path.join(self.metadata, name), "rb"
+            ) as file:
                 content = file.read()
         except FileNotFoundError:
             self._answer(404, b"")
@@ -72,9 +75,11 @@ def main() -> None:
     parser.add_argument("--address", default="169.254.169.254")
     parser.add_argument("--port", type=int, default=80)
     parser.add_argument("--user-data", required=True, metavar="FILE")
+    parser.add_argument("--metadata", required=True, metavar="FOLDER")
     parser.add_argument("--log", required=True, metavar="FILE")
     options = parser.parse_args()
     ImdsHandler.user_data = options.user_data
+    ImdsHandler.metadata = options.metadata
     ImdsHandler.log_file = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     with http.server.ThreadingHTTPServer((options.address, options.port), ImdsHandler) as server:
         # Whoever waits for this program waits for the line.

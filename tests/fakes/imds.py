@@ -8,11 +8,12 @@ import socket
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Self, TypeAlias
 
 TOKEN_PATH = "/latest/api/token"
 DATA_PATH = "/latest/user-data"
+METADATA_PATH = "/latest/meta-data/"
 
 
 class Seen(NamedTuple):
@@ -125,10 +126,22 @@ garbage = raw(b"SSH-2.0-OpenSSH_9.6\r\n")
 
 
 class FakeImds:
-    """`tokens_by` and `data_by` are played one for each request; the last one stays. Without any: tokens and 404."""
+    """`tokens_by` and `data_by` are played one for each request; the last one stays. Without any: tokens and 404.
 
-    def __init__(self, *data_by: Behaviour, tokens_by: tuple[Behaviour, ...] = ()) -> None:
+    `metadata` has the same for paths below `METADATA_PATH`, or the text that is there.
+    """
+
+    def __init__(
+        self,
+        *data_by: Behaviour,
+        tokens_by: tuple[Behaviour, ...] = (),
+        metadata: Mapping[str, str | tuple[Behaviour, ...]] = {},
+    ) -> None:
         self._data_by, self._tokens_by = list(data_by), list(tokens_by)
+        self._metadata = {
+            METADATA_PATH + path: [ok(by.encode())] if isinstance(by, str) else list(by)
+            for path, by in metadata.items()
+        }
         self.requests: list[Seen] = []
         self.connections = 0
         self.tokens: set[str] = set()
@@ -194,11 +207,11 @@ class FakeImds:
             if not lifetime.isdigit() or not 1 <= int(lifetime) <= 21600:
                 return status(400)
             return _next(self._tokens_by, self._give_token)
-        if (seen.method, seen.path) != ("GET", DATA_PATH):
+        if seen.method != "GET" or not seen.path.startswith((DATA_PATH, METADATA_PATH)):
             return status(404)
         if seen.headers.get("x-aws-ec2-metadata-token") not in self.tokens:
             return status(401)
-        return _next(self._data_by, status(404))
+        return _next(self._data_by if seen.path == DATA_PATH else self._metadata.get(seen.path, []), status(404))
 
     def _give_token(self, peer: Peer) -> bool:
         token = f"AQAEA{os.urandom(24).hex()}=="
