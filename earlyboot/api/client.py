@@ -49,27 +49,38 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
-    def call(self, name: str, body: object = None, **parameters: str | None) -> object:
-        """Calls an endpoint of the contract. `RefusedError` where it refuses, `ApiError` where nobody answers."""
+    def call(self, name: str, body: object = None, *, if_match: str | None = None, **parameters: str | None) -> object:
+        """Calls an endpoint of the contract. `RefusedError` where it refuses, `ApiError` where nobody answers.
+
+        `if_match` is the tag of the state that a guarded endpoint is to find, else it refuses with status 412.
+        """
         endpoint = BY_NAME[name]
         path = endpoint.path + _query(endpoint, parameters)
         deadline_s = _APPLY_DEADLINE_S if "apply" in name else self._deadline_s
-        status, answer = self.raw(endpoint.method, path, None if body is None else _encode(body), deadline_s=deadline_s)
+        condition = {} if if_match is None else {"If-Match": if_match}
+        data = None if body is None else _encode(body)
+        status, answer = self.raw(endpoint.method, path, data, deadline_s=deadline_s, headers=condition)
         if status == endpoint.success:
             return json.loads(answer) if answer else None
         raise _refusal(status, answer)
 
     def raw(
-        self, method: str, path: str, body: bytes | None = None, *, deadline_s: float = _APPLY_DEADLINE_S
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        deadline_s: float = _APPLY_DEADLINE_S,
+        headers: Mapping[str, str] = {},
     ) -> tuple[int, bytes]:
         """Status and body of the answer to any request."""
         if not (path.isascii() and path.isprintable() and method.isascii() and method.isalpha()) or " " in path:
             fix = "write a method such as GET, and a URI such as /settings?prefix=motd, percent-encoded"
             raise OperatorError(Fault("bad-request", "this method and URI make no HTTP request", Where(), fix))
         # A kept connection may be closed by a server that leaves just when the request is on its way.
-        headers = {"Connection": "close"} | ({"Content-Type": "application/json"} if body is not None else {})
+        own = {"Connection": "close"} | ({"Content-Type": "application/json"} if body is not None else {})
         try:
-            response = self._connection.request(method, path, headers, body, deadline=Deadline(deadline_s))
+            response = self._connection.request(method, path, {**own, **headers}, body, deadline=Deadline(deadline_s))
         except http.HttpError as error:
             raise self._unreachable(error) from None
         return response.status, response.body

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+VERSION = "1"  # of the API; it changes only if clients must
 BODY_LIMIT_BYTES = 2 << 20
 PROBLEM = "application/problem+json"
 DEFAULT_TX = "default"
@@ -17,6 +18,9 @@ LAUNCH_TX = "earlyboot-launch"
 TEXT: Mapping[str, object] = {"type": "string", "minLength": 1}
 NUMBER: Mapping[str, object] = {"type": "integer", "minimum": 0}
 FLAG: Mapping[str, object] = {"type": "string", "enum": ["true", "false"]}
+_SEGMENT = r'([A-Za-z0-9_/-]+|"[A-Za-z0-9_./-]+")'
+_KEY = rf"{_SEGMENT}(\.{_SEGMENT})*"
+KEYS: Mapping[str, object] = {"type": "string", "pattern": f"^{_KEY}(,{_KEY})*$"}
 
 
 class Parameter(NamedTuple):
@@ -58,8 +62,8 @@ _TX = Parameter(
 )
 _ORIGIN = Parameter("origin", "where the settings come from, kept with each value")
 _PREFIX = Parameter("prefix", "only keys whose text begins so")
-_KEYS = Parameter("keys", "comma-separated keys; one that is not set is left out")
-_NEEDED_KEYS = Parameter("keys", "comma-separated keys", required=True)
+_KEYS = Parameter("keys", "comma-separated keys; one that is not set is left out", schema=KEYS)
+_NEEDED_KEYS = Parameter("keys", "comma-separated keys", required=True, schema=KEYS)
 _NAMES = Parameter("names", "comma-separated names")
 _NAME_PREFIX = Parameter("prefix", "only names that begin so")
 _EMPTY = Parameter("empty", "'true': it is no error that nothing is pending", schema=FLAG)
@@ -82,7 +86,7 @@ ENDPOINTS = (
         200,
         "live settings, defaults layered in; `keys` wins over `prefix`",
         (_KEYS, _PREFIX),
-        answer="settings",
+        answer="shown-settings",
         tagged=True,
     ),
     Endpoint(
@@ -136,7 +140,7 @@ ENDPOINTS = (
         (_TX,),
         body="settings",
     ),
-    Endpoint("get_tx", "GET", "/tx", 200, "the settings of a pending transaction", (_TX,), answer="settings"),
+    Endpoint("get_tx", "GET", "/tx", 200, "the settings of a pending transaction", (_TX,), answer="shown-settings"),
     Endpoint(
         "get_tx_v2",
         "GET",
@@ -146,9 +150,7 @@ ENDPOINTS = (
         (_TX,),
         answer="transaction",
     ),
-    Endpoint(
-        "delete_tx", "DELETE", "/tx", 200, "drops a pending transaction; the keys it had", (_TX,), answer="keys"
-    ),
+    Endpoint("delete_tx", "DELETE", "/tx", 200, "drops a pending transaction; the keys it had", (_TX,), answer="keys"),
     Endpoint("list_tx", "GET", "/tx/list", 200, "the names of the pending transactions", answer="names"),
     Endpoint(
         "commit_tx",
@@ -172,7 +174,7 @@ ENDPOINTS = (
         "/tx/apply",
         200,
         "renders and writes files, tells services; what happened to each",
-        (Parameter("keys", "comma-separated keys whose services are told even where no file changed"),),
+        (Parameter("keys", "comma-separated keys whose services are told even where no file changed", schema=KEYS),),
         answer="report",
     ),
     Endpoint(
@@ -274,7 +276,14 @@ ENDPOINTS = (
         answer="configuration-files",
         refusals=(404,),
     ),
-    Endpoint("reboot", "POST", "/actions/reboot", 204, "reboots the machine, unless something inhibits it"),
+    Endpoint(
+        "reboot",
+        "POST",
+        "/actions/reboot",
+        204,
+        "reboots the machine, unless something inhibits it",
+        refusals=(409,),
+    ),
     Endpoint("openapi", "GET", "/openapi.json", 200, "this API, as an OpenAPI 3.1 document", answer="openapi"),
     Endpoint(
         "patch_machine",

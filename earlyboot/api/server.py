@@ -1,147 +1,67 @@
-"""HTTP on the Unix socket: waitress around the service. It leaves when idle and answers every request it accepted."""
+"""The server's side of the socket: waitress around the application. It leaves when idle and answers every request it
+accepted."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import socket
 import stat
-import struct
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import UnixWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from earlyboot.api.contract import BODY_LIMIT_BYTES, BY_ROUTE, ENDPOINTS, PROBLEM, Endpoint
-from earlyboot.api.problem import Problem, bad_request, from_error
-from earlyboot.api.service import Service, parse_body
-from earlyboot.api.store import Peer
+from earlyboot.api.application import PEER, Application, encoded
+from earlyboot.api.contract import BODY_LIMIT_BYTES, PROBLEM
+from earlyboot.api.peer import peer_of
+from earlyboot.api.problem import Problem
+from earlyboot.api.service import Service
 from hostkit import activation, files
-from hostkit.errors import EarlybootError, Fault, HostError, Where
+from hostkit.errors import Fault, HostError, Where
 
-_THREADS = 4
+# Who reads never waits for a thread that a writer has: an apply takes as long as the services that it restarts.
+_READ_THREADS = 2
+_WRITE_THREADS = 4
 _CONNECTION_LIMIT = 64
 _HEAD_LIMIT_BYTES = 16 << 10
 _REQUEST_LIMIT_S = 20
 _SILENCE_LIMIT_S = 2
 _LEAVE_LIMIT_S = 50  # less than the unit's TimeoutStopSec=
-_WRITES = frozenset({"PATCH", "DELETE", "POST"})
-
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
-class Application:
-    """The WSGI side: finds the endpoint, checks its parameters, turns refusals into problems.
-
-    `open_service` is tried again with every request until it succeeds: a host that cannot run the service, such as one
-    whose disk is read-only, says so in every answer instead of in a server that dies and is started without end.
-    """
-
-    def __init__(self, open_service: Callable[[], Service]) -> None:
-        self._open_service = open_service
-        self._service: Service | None = None
-        self._opening = threading.Lock()
-        self._warm = threading.Lock()
-
-    def close(self) -> None:
-        if self._service is not None:
-            self._service.close()
-
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            endpoint = _endpoint(environ)
-            query = _query(environ, endpoint)
-            service = self._opened()
-            if endpoint.method in _WRITES and self._warm.acquire(blocking=False):
-                # Once, and beside the work: what was just opened will be committed and applied.
-                threading.Thread(target=service.warm_up, daemon=True).start()
-            body = parse_body(environ["wsgi.input"].read(BODY_LIMIT_BYTES)) if endpoint.has_body else None
-            answer = getattr(service, endpoint.name)(query, _peer(environ), body)
-        except Problem as refusal:
-            return _respond(start_response, refusal.status, refusal.json(), PROBLEM)
-        except EarlybootError as error:
-            problem = from_error(error)
-            return _respond(start_response, problem.status, problem.json(), PROBLEM)
-        except Exception:  # noqa: BLE001 - a bug in one request must not take the others down; its traceback is logged
-            traceback.print_exc()
-            fault = Fault("bug", "earlyboot has a bug; its log has the traceback", Where(), "report it with the log")
-            return _respond(start_response, 500, Problem(500, fault).json(), PROBLEM)
-        return _respond(start_response, endpoint.success, answer, "application/json")
-
-    def _opened(self) -> Service:
-        with self._opening:
-            if self._service is None:
-                try:
-                    self._service = self._open_service()
-                except EarlybootError as error:
-                    # Whatever it is, it is not the client's doing.
-                    raise Problem(500, *error.faults) from None
-            return self._service
+class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    def get_environment(self) -> Any:
+        environment = super().get_environment()
+        environment[PEER] = self.channel.peer
+        return environment
 
 
-def _respond(start_response: StartResponse, status: int, answer: object, content_type: str) -> Iterable[bytes]:
-    if status == 204:
-        start_response("204 No Content", [])
-        return []
-    data = _encoded(answer)
-    reasons = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict"}
-    reason = reasons.get(status, "Unprocessable Content" if status == 422 else "Error")
-    start_response(f"{status} {reason}", [("Content-Type", content_type), ("Content-Length", str(len(data)))])
-    return [data]
+class _Dispatcher:
+    """Threads for those who read and threads for those who write."""
+
+    def __init__(self) -> None:
+        self._readers, self._writers = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
+        self._readers.set_thread_count(_READ_THREADS)
+        self._writers.set_thread_count(_WRITE_THREADS)
+
+    def add_task(self, channel: Any) -> None:
+        request = channel.requests[0]
+        reads = request.error or request.command == "GET"
+        (self._readers if reads else self._writers).add_task(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
+        self._writers.shutdown(cancel_pending, timeout)
+        self._readers.shutdown(cancel_pending, timeout)
 
 
-def _encoded(answer: object) -> bytes:
-    # A lone surrogate, which only a refused name can hold, becomes the escape that JSON has for it.
-    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _endpoint(environ: dict[str, Any]) -> Endpoint:
-    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/"
-    endpoint = BY_ROUTE.get((method, path))
-    if endpoint is None:
-        others = [other.method for other in ENDPOINTS if other.path == path]
-        if others:
-            fix = f"use {' or '.join(others)}"
-            raise Problem(405, Fault("method", f"{method} is not for {path}", Where(), fix))
-        known = sorted({other.path for other in ENDPOINTS})
-        raise Problem(404, Fault("path", "there is nothing at this path", Where(), f"the paths are {', '.join(known)}"))
-    return endpoint
-
-
-def _query(environ: dict[str, Any], endpoint: Endpoint) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(environ["QUERY_STRING"], True, True, errors="strict", max_num_fields=16)
-    except (ValueError, UnicodeDecodeError):
-        raise bad_request("bad-query", "the query cannot be parsed", "write it like tx=NAME&origin=TEXT") from None
-    query = dict(pairs)
-    known = {parameter.name for parameter in endpoint.parameters}
-    for name in query:
-        if name not in known:
-            fix = f"it takes {', '.join(sorted(known)) or 'none'}"
-            raise bad_request("unknown-parameter", f"{endpoint.path} has no parameter '{name}'", fix)
-    if len(query) != len(pairs):
-        raise bad_request("bad-query", "a parameter is given twice", "give each parameter once")
-    for parameter in endpoint.parameters:
-        if query.get(parameter.name) == "" or (parameter.required and parameter.name not in query):
-            raise bad_request("missing-parameter", f"'{parameter.name}' is missing or empty", parameter.meaning)
-    return query
-
-
-def _peer(environ: dict[str, Any]) -> Peer:
-    return Peer(*map(int, environ["REMOTE_ADDR"].split(":")))
-
-
-class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
+class _Refusal(ErrorTask):  # type: ignore[misc]
     """The answer to what is no request: too large, or not HTTP."""
 
     def execute(self) -> None:
@@ -151,7 +71,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
             431: ("head-too-large", f"the headers are not below {_HEAD_LIMIT_BYTES:,} bytes", "send shorter ones"),
         }
         fault = known.get(error.code, ("bad-http", "this is not a request in HTTP/1.1", "see RFC 9112"))
-        data = _encoded(Problem(error.code, Fault(fault[0], fault[1], Where(), fault[2])).json())
+        data = encoded(Problem(error.code, Fault(fault[0], fault[1], Where(), fault[2])).json())
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", PROBLEM))
         self.set_close_on_finish()
@@ -163,14 +83,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows, from the moment it was accepted, who is at its other end."""
 
     error_task_class = _Refusal
+    task_class = _Task
 
     def __init__(self, server: Any, sock: socket.socket, addr: object, adj: Any, map: Any = None) -> None:  # noqa: A002
-        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid, uid, gid = struct.unpack("3i", credentials)
+        self.peer = peer_of(sock)
         self.accepted_at = time.monotonic()
         self.has_spoken = False
         self.request_began = 0.0
-        super().__init__(server, sock, (f"{uid}:{gid}:{pid}", None), adj, map=map)
+        super().__init__(server, sock, ("", None), adj, map=map)
 
     def received(self, data: bytes) -> Any:
         self.server.last_busy = now = time.monotonic()
@@ -217,8 +137,7 @@ class Server:
     def __init__(self, application: Application, listener: socket.socket, idle_timeout_s: float | None) -> None:
         self._map: dict[int, Any] = {}
         self._idle_timeout_s = idle_timeout_s
-        self._dispatcher = ThreadedTaskDispatcher()
-        self._dispatcher.set_thread_count(_THREADS)
+        self._dispatcher = _Dispatcher()
         self._stopping = False
         self._server = _Server(
             application,
@@ -227,7 +146,7 @@ class Server:
             dispatcher=self._dispatcher,
             adj=Adjustments(
                 sockets=[listener],
-                threads=_THREADS,
+                threads=_READ_THREADS + _WRITE_THREADS,
                 connection_limit=_CONNECTION_LIMIT,
                 max_request_body_size=BODY_LIMIT_BYTES + 1,  # the first size that is refused
                 inbuf_overflow=2 * BODY_LIMIT_BYTES,

@@ -18,6 +18,9 @@ def parse_key(text: str) -> tuple[str, ...]:
     """The segments of `text`. A segment that holds a dot stands in double quotes; `ValueError` says what is wrong."""
     if len(text) > MAX_KEY_CHARS:
         raise ValueError(f"a key has at most {MAX_KEY_CHARS} characters, this one has {len(text)}")
+    usual = _usual(text)
+    if usual is not None:
+        return usual
     segments: list[str] = []
     rest = text
     while True:
@@ -36,6 +39,19 @@ def parse_key(text: str) -> tuple[str, ...]:
         if not rest.startswith("."):
             raise ValueError(f"the key {text!r} needs a dot after a closing quote")
         rest = rest[1:]
+
+
+def _usual(text: str) -> tuple[str, ...] | None:
+    """The segments of a good key of which at most the last is in quotes, as nearly all are; stores have thousands."""
+    head, quote, rest = text.partition('"')
+    if not quote:
+        segments = text.split(".")
+    else:
+        name, _, tail = rest.partition('"')
+        if tail or not rest.endswith('"') or not name or not head.endswith(".") or not _QUOTED.issuperset(name):
+            return None
+        segments = [*head[:-1].split("."), name]
+    return tuple(segments) if _QUOTED.issuperset(head) and "" not in segments else None
 
 
 def format_key(segments: Iterable[str]) -> str:

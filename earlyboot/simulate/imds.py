@@ -5,18 +5,32 @@ from __future__ import annotations
 import gzip
 import secrets
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = "X-aws-ec2-metadata-token"
+_METADATA = "/latest/meta-data/"
+
+
+# Nobody has its other half.
+_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIMhqwC542AWkf3gRIT7vV8a6d07q/gj7BS6rMRuBuyPp"
+
+# What the instance says of itself, by path below /latest/meta-data/.
+METADATA = {
+    "local-hostname": "ip-192-0-2-10.eu-central-1.compute.internal",
+    "placement/region": "eu-central-1",
+    "public-keys/": "0=simulated",
+    "public-keys/0/openssh-key": f"ssh-ed25519 {_KEY} simulated\n",
+}
 
 
 class Imds:
-    """Serves `user_data`, gzipped if it is not yet, to whoever fetched a token first; 404 where there is none."""
+    """Serves `user_data`, gzipped if it is not yet, and `metadata` to whoever fetched a token first; 404 for the rest."""
 
-    def __init__(self, user_data: bytes | None) -> None:
+    def __init__(self, user_data: bytes | None, metadata: Mapping[str, str] = METADATA) -> None:
         body = user_data
         if user_data is not None and not user_data.startswith(_GZIP_MAGIC):
             body = gzip.compress(user_data, mtime=0)
@@ -43,6 +57,8 @@ class Imds:
                     self._answer(401, b"")
                 elif self.path == "/latest/user-data" and body is not None:
                     self._answer(200, body)
+                elif self.path.startswith(_METADATA) and (text := metadata.get(self.path.removeprefix(_METADATA))):
+                    self._answer(200, text.encode())
                 else:
                     self._answer(404, b"")
 

@@ -18,7 +18,8 @@ class State(NamedTuple):
     """`phase` is `None` on a first boot. `repair` says why the files must be applied again, `None` if they need not.
 
     `others` is whether the store belongs to another identity so far; `notes` are the last apply's. `now_known_as` is the
-    identity of a machine that the store knows as one that nothing identified.
+    identity of a machine that the store knows as one that nothing identified. `updated` is whether the program or its
+    configuration is another than at the last apply.
     """
 
     identity: str
@@ -27,6 +28,7 @@ class State(NamedTuple):
     repair: str | None
     notes: Mapping[str, object]
     now_known_as: str | None = None
+    updated: bool = False
 
 
 def this_machine(paths: Paths, phases: Mapping[str, str]) -> str:
@@ -61,15 +63,17 @@ def read_state(paths: Paths) -> State:
         generation = reader.generation()
     notes = applied.notes if applied else {}
     known = machine.identity(paths.root) if identity == UNIDENTIFIED else None
-    return State(identity, phase, False, _repair(paths, phase, applied, generation), notes, known)
+    updated = applied is not None and applied.digest != digest(paths)
+    repair = _repair(paths, phase, applied, generation, updated=updated)
+    return State(identity, phase, False, repair, notes, known, updated)
 
 
-def _repair(paths: Paths, phase: str, applied: Applied | None, generation: int) -> str | None:
+def _repair(paths: Paths, phase: str, applied: Applied | None, generation: int, *, updated: bool) -> str | None:
     if applied is None or phase == "committed":
         return "the settings are committed and were not applied"
     if applied.generation != generation:
         return "settings were committed after the last apply"
-    if applied.digest != digest(paths):
+    if updated:
         return "the program or its configuration is another than at the last apply"
     if applied.notes.get("failed_services"):
         return "a service failed to take the last apply"

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostkit.errors import OperatorError, SourceError
-from providers import ec2_imds
+from providers import ec2_imds, ec2_session
 from providers.contract import Document, Request
-from providers.ec2_imds import Verdict, backoff_s, classify, classify_token, pause_s, retry_after_s
+from providers.ec2_session import Verdict, backoff_s, classify, classify_token, pause_s, retry_after_s
 from tests.fakes import imds
 from tests.fakes.imds import Behaviour, FakeImds
 
@@ -238,7 +238,7 @@ def test_trouble_that_passes_is_waited_out(
 
 
 def test_a_try_that_hangs_is_left_and_the_next_can_succeed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ec2_imds, "_TRY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(ec2_session, "_TRY_TIMEOUT_S", 0.2)
     assert run(imds.hang, imds.ok(DATA)) == Run(TEXT, None, [PUT, GET, GET], 2)
 
 

@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import NamedTuple
 
 from earlyboot.api.client import Client
+from earlyboot.api.store import reading
 from earlyboot.config.paths import PROGRAM, Paths
+from earlyboot.model.tree import unflatten
 
 PATIENCE_S = 60.0
 
@@ -97,6 +99,11 @@ class Server:
     def log(self) -> str:
         self._log.seek(0)
         return self._log.read().decode()
+
+    def live(self) -> dict[str, object]:
+        """What is live, without the profile's defaults."""
+        with reading(self.paths.store) as reader:
+            return unflatten({key: entry.value for key, entry in reader.live().items()}) if reader else {}
 
     def client(self) -> Client:
         return Client(self.socket)

@@ -11,12 +11,17 @@ import pytest
 
 from earlyboot.api.contract import BODY_LIMIT_BYTES, ENDPOINTS
 from earlyboot.api.service import Service
-from earlyboot.api.store import PENDING_LIMIT, open_for_reading
+from earlyboot.api.store import open_for_reading
+from earlyboot.api.writer import PENDING_LIMIT
+from earlyboot.config import profile as profiles
+from earlyboot.config.options import Options
+from earlyboot.config.paths import TEMPLATES, Paths
 from earlyboot.model.settings import GROUPS
 from tests.earlyboot.api.serving import Answer, Server, fault, problem
 
-PATHS_FIX = "the paths are /, /machine, /os, /settings, /tx, /tx/apply, /tx/commit, /tx/commit_and_apply, /tx/list"
-GROUPS_FIX = f"the groups are: {', '.join(GROUPS)}"
+PATHS_FIX = f"the paths are {', '.join(sorted({endpoint.path for endpoint in ENDPOINTS}))}"
+PROFILE = profiles.load("metal", Paths("/nonexistent"))
+GROUPS_FIX = f"the groups are: {', '.join(group for group in GROUPS if group in (PROFILE.groups or GROUPS))}"
 JSON_FIX = "send one JSON object of settings, without the outer 'settings'"
 
 
@@ -31,9 +36,10 @@ def refused(answer: Answer) -> dict[str, object]:
 # ---- the table itself
 
 
-def test_every_endpoint_has_a_method_of_its_name_and_every_method_an_endpoint() -> None:
-    methods = {name for name in vars(Service) if not name.startswith("_")} - {"close", "warm_up"}
-    assert {endpoint.name for endpoint in ENDPOINTS} == methods
+def test_every_endpoint_is_carried_out_and_nothing_else(tmp_path: Path) -> None:
+    service = Service(Paths(str(tmp_path)), "metal", Options())
+    assert service.endpoints.keys() == {endpoint.name for endpoint in ENDPOINTS}
+    service.close()
 
 
 def test_no_two_endpoints_share_a_name_or_a_route() -> None:
@@ -42,19 +48,28 @@ def test_no_two_endpoints_share_a_name_or_a_route() -> None:
 
 
 def test_the_routes_and_success_codes_are_those_that_clients_know() -> None:
-    assert {(endpoint.method, endpoint.path): endpoint.success for endpoint in ENDPOINTS} == {
+    known = {
         ("GET", "/"): 200,
         ("GET", "/settings"): 200,
         ("PATCH", "/settings"): 204,
+        ("PATCH", "/settings/keypair"): 204,
         ("GET", "/tx"): 200,
+        ("GET", "/v2/tx"): 200,
         ("DELETE", "/tx"): 200,
         ("GET", "/tx/list"): 200,
         ("POST", "/tx/commit"): 200,
         ("POST", "/tx/apply"): 200,
         ("POST", "/tx/commit_and_apply"): 200,
         ("GET", "/os"): 200,
-        ("PATCH", "/machine"): 204,
+        ("GET", "/metadata/affected-services"): 200,
+        ("GET", "/metadata/setting-generators"): 200,
+        ("GET", "/v2/metadata/setting-generators"): 200,
+        ("GET", "/metadata/templates"): 200,
+        ("GET", "/services"): 200,
+        ("GET", "/configuration-files"): 200,
+        ("POST", "/actions/reboot"): 204,
     }
+    assert known.items() <= {(endpoint.method, endpoint.path): endpoint.success for endpoint in ENDPOINTS}.items()
 
 
 # ---- what they answer
@@ -67,7 +82,7 @@ def test_a_patch_answers_with_nothing_and_is_pending(server: Server) -> None:
     assert server.call("get_tx", tx="t") == {"motd": "x"}
     assert server.call("get_tx") == {}
     assert server.call("list_tx") == ["t"]
-    assert server.call("get_settings") == {}
+    assert server.live() == {}
 
 
 def test_a_commit_answers_with_what_changed_and_makes_it_live(server: Server) -> None:
@@ -77,7 +92,7 @@ def test_a_commit_answers_with_what_changed_and_makes_it_live(server: Server) ->
     assert answer.json() == ["settings.motd", "settings.network.hostname"]
     server.call("patch_settings", {"motd": "y", "network": {"hostname": "a"}})
     assert server.call("commit_tx") == ["settings.motd"]
-    assert server.call("get_settings") == {"motd": "y", "network": {"hostname": "a"}}
+    assert server.live() == {"motd": "y", "network": {"hostname": "a"}}
     assert server.call("list_tx") == []
 
 
@@ -88,6 +103,9 @@ def test_a_deleted_transaction_answers_with_the_keys_it_had(server: Server) -> N
     assert server.call("list_tx") == []
 
 
+DEFAULTS = dict(PROFILE.defaults)
+
+
 def test_settings_are_read_whole_by_key_and_by_prefix(server: Server) -> None:
     sysctl = {"net.core.somaxconn": "1", "vm.max_map_count": "2"}
     server.call("patch_settings", {"motd": "ü", "kernel": {"sysctl": sysctl}, "network": {"hostname": "a"}})
@@ -95,16 +113,16 @@ def test_settings_are_read_whole_by_key_and_by_prefix(server: Server) -> None:
     whole = {"motd": "ü", "kernel": {"sysctl": sysctl}, "network": {"hostname": "a"}}
     somaxconn = {"kernel": {"sysctl": {"net.core.somaxconn": "1"}}}
     answers = {
-        "": whole,
+        "": {**DEFAULTS, **whole},
         "keys=settings.motd": {"motd": "ü"},
         "keys=settings.motd,settings.network.hostname,settings.aws.region": {"motd": "ü", "network": {"hostname": "a"}},
         "keys=settings.kernel": {"kernel": {"sysctl": sysctl}},
         "keys=settings.kernel.sysctl.%22net.core.somaxconn%22": somaxconn,
         "keys=settings.mot": {},
         "keys=motd": {},
-        "prefix=settings.": whole,
+        "prefix=settings.": {**DEFAULTS, **whole},
         "prefix=motd": {"motd": "ü"},
-        "prefix=m": {"motd": "ü"},
+        "prefix=mo": {"motd": "ü"},
         "prefix=settings.kernel.sysctl.%22net": somaxconn,
         "prefix=x": {},
         "keys=settings.motd&prefix=kernel": {"motd": "ü"},
@@ -129,8 +147,8 @@ def test_everything_is_described_under_its_own_name(server: Server) -> None:
     everything = server.call("get_all")
     assert isinstance(everything, dict)
     assert list(everything) == ["settings", "services", "configuration-files", "os"]
-    assert (everything["settings"], everything["os"]) == ({"motd": "x"}, about)
-    motd = {"path": "/etc/motd", "template-path": "motd.j2", "mode": "0644"}
+    assert (everything["settings"], everything["os"]) == ({**DEFAULTS, "motd": "x"}, about)
+    motd = {"path": "/etc/motd", "mode": "0644", "template-path": os.path.join(TEMPLATES, "motd.j2")}
     assert everything["configuration-files"]["motd"] == motd
     assert everything["configuration-files"]["proxy-environment"]["mode"] == "0600"
     chrony = {
@@ -138,7 +156,7 @@ def test_everything_is_described_under_its_own_name(server: Server) -> None:
         "restart-commands": [["systemctl", "try-reload-or-restart", "chrony.service"]],
     }
     assert everything["services"]["chrony"] == chrony
-    assert server.call("get_all", prefix="settings.") == {"settings": {"motd": "x"}}
+    assert server.call("get_all", prefix="settings.") == {"settings": {**DEFAULTS, "motd": "x"}}
     assert server.call("get_all", prefix="os.") == {"os": about}
     assert server.call("get_all", prefix="os.arch") == {"os": {"arch": platform.machine()}}
     assert server.call("get_all", prefix="services.chrony") == {"services": {"chrony": chrony}}
@@ -149,13 +167,13 @@ def test_everything_is_described_under_its_own_name(server: Server) -> None:
 
 
 def test_an_apply_answers_with_what_happened_to_each_file_and_service(server: Server) -> None:
-    nothing: dict[str, object] = {"unused_keys": [], "not_run": [], "failed_services": []}
+    nothing: dict[str, object] = {"unused_keys": [], "not_run": [], "failed_services": [], "remarks": []}
     assert server.call("apply") == {"generation": 0, "files": [], "services": [], **nothing}
-    server.call("patch_settings", {"motd": "x", "network": {"hostname": "a"}, "aws": {"region": "r"}})
+    server.call("patch_settings", {"motd": "x", "network": {"hostname": "a"}, "updates": {"seed": 5}})
     server.call("commit_tx")
     files = {"motd": "/etc/motd", "hostname": "/etc/hostname", "hosts": "/etc/hosts"}
     told = {"name": "hostname", "outcome": "skipped", "detail": "this root is not the running machine's"}
-    unused = {**nothing, "unused_keys": ["settings.aws.region"]}
+    unused = {**nothing, "unused_keys": ["settings.updates.seed"]}
     assert server.call("apply") == {
         "generation": 1,
         "files": [{"name": name, "path": path, "outcome": "written"} for name, path in files.items()],
@@ -209,7 +227,7 @@ def test_replacing_takes_away_what_is_not_named(server: Server) -> None:
         server.call("patch_settings", settings)
         changed = server.call("commit_tx", replace="true")
     assert changed == ["settings.network.hostname"]
-    assert server.call("get_settings") == {"motd": "x"}
+    assert server.live() == {"motd": "x"}
 
 
 def test_every_value_keeps_its_origin_and_every_generation_its_peer(server: Server) -> None:
@@ -239,8 +257,8 @@ def test_a_path_that_is_none_is_not_found(shared_server: Server, path: str) -> N
     ("method", "path", "fix"),
     [
         ("POST", "/", "use GET"),
-        ("PUT", "/settings", "use GET or PATCH"),
-        ("OPTIONS", "/settings", "use GET or PATCH"),
+        ("PUT", "/settings", "use GET or PATCH or DELETE"),
+        ("OPTIONS", "/settings", "use GET or PATCH or DELETE"),
         ("GET", "/tx/commit", "use POST"),
         ("POST", "/tx", "use GET or DELETE"),
         ("GET", "/machine", "use PATCH"),
@@ -250,7 +268,9 @@ def test_a_method_that_is_not_for_a_path_is_named_with_those_that_are(
     shared_server: Server, method: str, path: str, fix: str
 ) -> None:
     expected = problem(405, "Method not allowed", fault("method", f"{method} is not for {path}", fix))
-    assert refused(shared_server.ask(method, path)) == expected
+    answer = shared_server.ask(method, path)
+    assert refused(answer) == expected
+    assert answer.headers["allow"] == fix.removeprefix("use ").replace(" or ", ", ")
 
 
 def test_an_answer_to_head_has_no_body(shared_server: Server) -> None:
@@ -268,7 +288,7 @@ TX_MEANING = "the transaction, 'default' if not given"
     [
         ("GET", "/settings?x=1", "unknown-parameter", "/settings has no parameter 'x'", "it takes keys, prefix"),
         ("GET", "/tx/list?tx=t", "unknown-parameter", "/tx/list has no parameter 'tx'", "it takes none"),
-        ("POST", "/tx/apply?keys=a", "unknown-parameter", "/tx/apply has no parameter 'keys'", "it takes none"),
+        ("POST", "/tx/apply?tx=a", "unknown-parameter", "/tx/apply has no parameter 'tx'", "it takes keys"),
         ("GET", "/tx?tx=a&tx=a", "bad-query", "a parameter is given twice", "give each parameter once"),
         ("GET", "/tx?tx=a&tx=b", "bad-query", "a parameter is given twice", "give each parameter once"),
         ("GET", "/tx?tx=a&x=1&x=1", "unknown-parameter", "/tx has no parameter 'x'", "it takes tx"),
@@ -312,7 +332,7 @@ TX_MEANING = "the transaction, 'default' if not given"
             "PATCH",
             "/machine?identity=m&phase=done",
             "bad-parameter",
-            "phase is none that a machine can be in",
+            "phase is none of the known words",
             "use one of committed, applied, bootstrapped, configured",
         ),
         (
@@ -450,7 +470,8 @@ def test_no_refusal_shows_a_value(shared_server: Server, body: bytes) -> None:
 def test_secrets_are_shown_to_who_may_open_the_socket(server: Server) -> None:
     server.call("patch_settings", {"network": {"https-proxy": f"http://u:{SECRET}@p"}})
     server.call("commit_tx")
-    assert server.call("get_settings") == {"network": {"https-proxy": f"http://u:{SECRET}@p"}}
+    shown = {"network": {"https-proxy": f"http://u:{SECRET}@p"}}
+    assert server.call("get_settings", prefix="network") == shown
 
 
 def test_too_many_transactions_are_a_conflict(server: Server) -> None:
@@ -481,7 +502,7 @@ def test_a_host_that_cannot_keep_a_store_says_so_in_every_answer(tmp_path: Path)
             assert refusal["detail"] == "the settings store: file is not a database"
             assert refusal["status"] == 500
         os.unlink(server.paths.store)
-        assert server.call("get_settings") == {}
+        assert server.call("list_tx") == []
 
 
 def test_a_file_that_cannot_be_written_is_the_hosts_refusal_and_nothing_is_recorded(server: Server) -> None:

@@ -10,9 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,28 +23,10 @@ from earlyboot.api.store import open_for_reading
 from earlyboot.config.paths import PROGRAM, Paths
 from earlyboot.simulate.activation import Activation
 from hostkit.errors import HostError
+from tests.earlyboot.api.in_process import InProcess, together
 from tests.earlyboot.api.serving import PATIENCE_S, Server, connect, fault, parse, problem, read_all
 
 GET = b"GET /settings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-
-
-def together(*works: Callable[[], None]) -> None:
-    """Runs all at the same time; the first failure of any is raised."""
-    failures: list[BaseException] = []
-
-    def guarded(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised below, in the test's own thread
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 # ---- hostile peers
@@ -144,11 +124,9 @@ def test_peers_that_drip_do_not_hold_the_others(server: Server) -> None:
             connection.close()
 
 
-def test_a_peer_that_drips_for_too_long_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: InProcess
-) -> None:
+def test_a_peer_that_drips_for_too_long_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "_REQUEST_LIMIT_S", 1)
-    with in_process(tmp_path) as path, connect(path) as connection:
+    with InProcess(tmp_path) as path, connect(path) as connection:
         connection.sendall(GET[:1])
         gone = False
         for byte in GET[1:].rjust(2_000):
@@ -164,10 +142,10 @@ def test_a_peer_that_drips_for_too_long_is_cut_off(
 
 
 def test_a_peer_that_never_reads_its_answer_keeps_no_server_from_leaving(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: InProcess
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "_REQUEST_LIMIT_S", 1)
-    with in_process(tmp_path) as path:
+    with InProcess(tmp_path) as path:
         with Client(path) as client:
             client.call("patch_settings", {"motd": "x" * 2_000_000})
         deaf = connect(path)
@@ -176,35 +154,6 @@ def test_a_peer_that_never_reads_its_answer_keeps_no_server_from_leaving(
     # It left, with an answer of two megabytes that nobody took.
     assert 0 < len(read_all(deaf)) < 2_000_000
     deaf.close()
-
-
-class InProcess:
-    """Runs a server in this process, so that its limits can be shorter; its end is waited for."""
-
-    def __call__(self, root: Path) -> InProcess:
-        from earlyboot.api.service import Service
-
-        self.paths = Paths(str(root / "root"))
-        self._listener = listen(self.paths.socket)
-        self._application = servers.Application(lambda: Service(self.paths, "metal"))
-        self._server = servers.Server(self._application, self._listener, None)
-        self._thread = threading.Thread(target=self._server.run)
-        return self
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return self.paths.socket
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop()
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
-        self._application.close()
-
-
-@pytest.fixture
-def in_process() -> InProcess:
-    return InProcess()
 
 
 # ---- many peers
@@ -223,52 +172,6 @@ def test_many_connections_at_once_are_all_answered(server: Server) -> None:
     finally:
         for connection in waiting:
             connection.close()
-
-
-def test_writers_at_the_same_time_do_not_mix_their_transactions(server: Server) -> None:
-    def write(number: int) -> None:
-        with server.client() as client:
-            for turn in range(10):
-                settings = {"motd": f"{number}-{turn}", "network": {"hostname": f"{number}-{turn}"}}
-                client.call("patch_settings", settings, tx=str(number))
-                client.call("commit_tx", tx=str(number))
-
-    def look() -> None:
-        with server.client() as client:
-            for _ in range(50):
-                settings = client.call("get_settings")
-                assert isinstance(settings, dict)
-                assert settings.get("network", {}).get("hostname") == settings.get("motd")
-
-    together(*(lambda number=number: write(number) for number in range(8)), look, look)
-    reader = open_for_reading(server.paths.store)
-    assert reader is not None
-    assert reader.generation() == 80
-    reader.close()
-
-
-def test_applies_at_the_same_time_end_on_the_newest_generation(server: Server) -> None:
-    generations: list[int] = []
-
-    def commit_and_apply(number: int) -> None:
-        with server.client() as client:
-            for turn in range(5):
-                client.call("patch_settings", {"motd": f"{number}-{turn}"}, tx=str(number))
-                client.call("commit_tx", tx=str(number))
-                report = client.call("apply")
-                assert isinstance(report, dict)
-                generations.append(report["generation"])
-
-    together(*(lambda number=number: commit_and_apply(number) for number in range(6)))
-    settings = server.call("get_settings")
-    assert isinstance(settings, dict)
-    assert Path(server.paths.inside("/etc/motd")).read_text() == f"{settings['motd']}\n"
-    reader = open_for_reading(server.paths.store)
-    assert reader is not None
-    applied, newest = reader.applied(), reader.generation()
-    reader.close()
-    assert applied is not None
-    assert (applied.generation, newest, max(generations)) == (30, 30, 30)
 
 
 # ---- who asks
@@ -392,7 +295,7 @@ def test_a_socket_that_was_handed_over_is_used_and_left_in_place(tmp_path: Path)
         place = os.stat(paths.socket).st_ino
         assert activation.started == 0
         while activation.started < 3:
-            assert client.call("get_settings") == {}
+            assert client.call("list_tx") == []
             assert os.stat(paths.socket).st_ino == place
             time.sleep(0.03)
 
@@ -455,15 +358,15 @@ def test_a_socket_may_be_named_from_where_we_are(tmp_path: Path, monkeypatch: py
 
 
 def test_a_bug_in_one_request_is_logged_and_takes_nobody_down(
-    tmp_path: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from earlyboot.api.service import Service
+    from earlyboot.api.describe import Describe
 
     def broken(*_: object) -> object:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(Service, "get_os", broken)
-    with in_process(tmp_path) as path, Client(path) as client:
+    monkeypatch.setattr(Describe, "get_os", broken)
+    with InProcess(tmp_path) as path, Client(path) as client:
         status, body = client.raw("GET", "/os")
         expected = fault("bug", "earlyboot has a bug; its log has the traceback", "report it with the log")
         assert (status, json.loads(body)) == (500, problem(500, "The host refused", expected))

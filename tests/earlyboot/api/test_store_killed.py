@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 
 from earlyboot.api import store as stores
-from earlyboot.api.store import Store, open_for_reading
+from earlyboot.api.store import open_for_reading
+from earlyboot.api.writer import Store
+from tests.earlyboot.api.stores import pending
 
 KILLS = 12
 KEYS = 20
 # Every commit gives all keys the same number; a number is printed when its commit has returned.
 LOOP = f"""
 import sys
-from earlyboot.api.store import Peer, Store
+from earlyboot.api.pending import proposed
+from earlyboot.api.writer import Peer, Store
 store = Store(sys.argv[1])
 store.discard("tx")  # of a commit that did not come, as a boot's first step does
 number = store.generation()
@@ -25,7 +28,7 @@ while True:
     number += 1
     for patch in range(2):
         store.patch("tx", {{f"settings.{{key}}": number for key in range(patch, {KEYS}, 2)}}, "loop")
-    store.commit("tx", Peer(0, 0, 0), identity=f"machine-{{number}}")
+    store.commit(proposed(store, "tx"), Peer(0, 0, 0), identity=f"machine-{{number}}")
     print(number, flush=True)
 """
 
@@ -66,7 +69,7 @@ def test_after_any_kill_every_acknowledged_commit_is_there_and_none_is_half(tmp_
     store = Store(path)
     try:
         # What was pending when it was killed is of the commit that did not come, and of no other.
-        assert set(store.pending("tx").values()) <= {generation + 1}
+        assert set(pending(store, "tx").values()) <= {generation + 1}
         store.discard("tx")
         store._rows("PRAGMA wal_checkpoint(TRUNCATE)")
         assert store._rows("PRAGMA integrity_check") == [("ok",)]

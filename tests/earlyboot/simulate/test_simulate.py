@@ -16,12 +16,25 @@ from pathlib import Path
 import pytest
 
 from earlyboot.config.paths import PROGRAM
-from tests.earlyboot.stages.machine import PATIENCE_S, SETTINGS, Ended, run, server_pids
+from earlyboot.simulate.imds import METADATA
+from tests.earlyboot.stages.machine import PATIENCE_S, SETTINGS, Ended, requests_of_a_first_boot, run, server_pids
 
 STEPS = [
     *("settings: state", "settings: configuration", "settings: source local-defaults", "settings: source local-file"),
-    *("settings: source local-overrides", "settings: source ec2-imds", "settings: validate", "settings: commit"),
-    *("settings: apply", "finish: judge", "finish: mark"),
+    *("settings: source local-overrides", "settings: source ec2-imds", "settings: validate"),
+    *("settings: generator region", "settings: generator access-keys"),
+    *("settings: commit", "settings: apply", "finish: judge", "finish: mark"),
+]
+KEY = METADATA["public-keys/0/openssh-key"].strip()
+FILES = [
+    ("metricdog", "/etc/metricdog.toml"),  # because of the region
+    ("motd", "/etc/motd"),
+    ("hostname", "/etc/hostname"),
+    ("hosts", "/etc/hosts"),
+    ("proxy-environment", "/etc/earlyboot/proxy.env"),
+    ("sysctl", "/etc/sysctl.d/90-earlyboot.conf"),
+    ("authorized-keys", "/etc/earlyboot/authorized_keys.d/root"),
+    ("ssh-daemon", "/etc/ssh/sshd_config.d/50-earlyboot.conf"),
 ]
 
 
@@ -48,7 +61,7 @@ def simulate(*arguments: object) -> Ended:
 def table(text: str, title: str) -> list[list[str]]:
     """The rows under a title."""
     _, _, rest = text.partition(f"\n{title}\n")
-    return [line.split(maxsplit=2) for line in rest.partition("\n\n")[0].splitlines()]
+    return [re.split("  +", line.strip()) for line in rest.partition("\n\n")[0].splitlines()]
 
 
 def progress(text: str) -> list[str]:
@@ -61,19 +74,15 @@ def test_a_first_boot_and_the_second_of_the_same_root(user_data: Path, tmp_path:
     first = simulate("--user-data", user_data, "--root", root)
     assert first.status == 0
     assert table(first.stdout, "Settings") == [
+        ["settings.access.authorized-keys", "generator access-keys", f'["{KEY}"]'],
+        ["settings.aws.region", "generator region", '"eu-central-1"'],
         ['settings.kernel.sysctl."vm.swappiness"', "ec2-imds", '"10"'],
         ["settings.motd", "ec2-imds", '"hello"'],
         ["settings.network.hostname", "ec2-imds", '"node-1"'],
         ["settings.network.https-proxy", "ec2-imds", '"REDACTED"'],
     ]
-    assert table(first.stdout, "Files") == [
-        ["/etc/motd", "written"],
-        ["/etc/hostname", "written"],
-        ["/etc/hosts", "written"],
-        ["/etc/earlyboot/proxy.env", "written"],
-        ["/etc/sysctl.d/90-earlyboot.conf", "written"],
-    ]
-    assert [row[0] for row in table(first.stdout, "Steps")] == ["settings"] * 9 + ["finish"] * 2
+    assert table(first.stdout, "Files") == [[path, "written"] for _, path in FILES]
+    assert [row[0] for row in table(first.stdout, "Steps")] == ["settings"] * 11 + ["finish"] * 2
     assert first.stdout.endswith("\n\nverdict: configured\n")
     assert first.stderr.startswith(f"booting {root} as ec2\n")
     assert sorted(progress(first.stderr)) == sorted(STEPS)
@@ -98,23 +107,21 @@ def test_the_json_holds_the_same_for_programs(user_data: Path, tmp_path: Path) -
     assert (first.status, first.stderr) == (0, "")
     report = json.loads(first.stdout)
     steps = report.pop("steps")
+    assert sorted(report.pop("requests")) == requests_of_a_first_boot(
+        "placement/region", "public-keys/", "public-keys/0/openssh-key"
+    )
     assert report == {
         "verdict": "configured",
         "first_boot": True,
         "settings": [
+            {"key": "settings.access.authorized-keys", "value": [KEY], "origin": "generator access-keys"},
+            {"key": "settings.aws.region", "value": "eu-central-1", "origin": "generator region"},
             {"key": 'settings.kernel.sysctl."vm.swappiness"', "value": "10", "origin": "ec2-imds"},
             {"key": "settings.motd", "value": "hello", "origin": "ec2-imds"},
             {"key": "settings.network.hostname", "value": "node-1", "origin": "ec2-imds"},
             {"key": "settings.network.https-proxy", "value": "REDACTED", "origin": "ec2-imds"},
         ],
-        "files": [
-            {"name": "motd", "path": "/etc/motd", "outcome": "written"},
-            {"name": "hostname", "path": "/etc/hostname", "outcome": "written"},
-            {"name": "hosts", "path": "/etc/hosts", "outcome": "written"},
-            {"name": "proxy-environment", "path": "/etc/earlyboot/proxy.env", "outcome": "written"},
-            {"name": "sysctl", "path": "/etc/sysctl.d/90-earlyboot.conf", "outcome": "written"},
-        ],
-        "requests": ["PUT /latest/api/token", "GET /latest/user-data"],
+        "files": [{"name": name, "path": path, "outcome": "written"} for name, path in FILES],
         "servers_started": 1,
         "faults": [],
         "warnings": [],
@@ -132,7 +139,7 @@ def test_user_data_may_be_gzipped_as_on_the_instance(tmp_path: Path) -> None:
     path = tmp_path / "user-data.gz"
     path.write_bytes(gzip.compress(SETTINGS))
     report = json.loads(simulate("--user-data", path, "--format", "json").stdout)
-    assert (report["verdict"], len(report["settings"])) == ("configured", 4)
+    assert (report["verdict"], len(report["settings"])) == ("configured", 6)
 
 
 def test_bare_metal_reads_a_file_and_asks_nobody(user_data: Path, tmp_path: Path) -> None:
@@ -181,8 +188,9 @@ def test_a_copy_of_a_root_in_another_machine_asks_again(user_data: Path, tmp_pat
     ended = simulate("--user-data", user_data, "--root", root, "--format", "json")
     assert ended.status == 0
     report = json.loads(ended.stdout)
-    assert (report["first_boot"], len(report["requests"])) == (True, 2)
-    assert [setting["value"] for setting in report["settings"]] == ["other"]
+    assert (report["first_boot"], len(report["requests"])) == (True, 7)
+    values = [setting["value"] for setting in report["settings"] if setting["origin"] == "ec2-imds"]
+    assert values == ["other"]
 
 
 @pytest.mark.parametrize("root", ["/", "//", "/proc/self/root", "/etc/.."])
@@ -225,7 +233,7 @@ def test_an_ordinary_user_may_simulate() -> None:
     ended = run([*nobody, "simulate", "--user-data", example, "--format", "json"])
     assert (ended.status, ended.stderr) == (0, "")
     report = json.loads(ended.stdout)
-    assert (report["verdict"], len(report["requests"]), len(report["files"])) == ("configured", 2, 8)
+    assert (report["verdict"], len(report["requests"]), len(report["files"])) == ("configured", 6, 11)
 
 
 def on_a_terminal(*arguments: str) -> tuple[int, str, str]:

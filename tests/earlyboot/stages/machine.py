@@ -39,6 +39,11 @@ https-proxy = "http://proxy.example:3128"
 """
 
 
+# What generators ask the metadata service for where the user data sets none of it; there is no key pair.
+METADATA = ("local-hostname", "placement/region", "public-keys/")
+SOURCE_REQUESTS = ("PUT /latest/api/token", "GET /latest/user-data")
+
+
 class Ended(NamedTuple):
     """A process: its exit status and what it said."""
 
@@ -48,7 +53,7 @@ class Ended(NamedTuple):
 
 
 class Boot(NamedTuple):
-    """What one boot was: both stages, the server's starts, the requests for user data."""
+    """What one boot was: both stages, the server's starts, the requests to the metadata service."""
 
     settings: Ended
     finish: Ended
@@ -72,6 +77,7 @@ NOTHING = Known({}, {}, 0, 0, None)
 class Machine:
     """Closed at the end, because of the metadata service; the folder stays.
 
+    `metadata` is what that says of the instance beside the user data; without it the generators have nothing to say.
     `copy_of` is a machine whose disk it begins with, and whose metadata service it asks until it is given its own.
     """
 
@@ -81,11 +87,13 @@ class Machine:
         user_data: bytes | None = SETTINGS,
         platform: str = "ec2",
         copy_of: Machine | None = None,
+        metadata: Mapping[str, str] = {},
     ) -> None:
         self.root = root
         self.paths = Paths(str(root))
         self.log = ""
         self._platform = platform
+        self._metadata = metadata
         self._imds: Imds | None = None
         self._shared = copy_of._imds if copy_of else None
         if copy_of:
@@ -106,7 +114,7 @@ class Machine:
         self.__exit__()
         self._shared = None
         if self._platform == "ec2":
-            self._imds = Imds(user_data).__enter__()
+            self._imds = Imds(user_data, self._metadata).__enter__()
         with self._run_kept():
             prepare(self.paths, self._platform, self._imds.endpoint if self._imds else None, configured=False)
 
@@ -246,6 +254,12 @@ def first_boot(machine: Machine) -> Boot:
     assert (boot.settings.status, boot.settings.stderr) == (0, ""), f"{boot.settings}\n{machine.log[-4000:]}"
     assert (boot.finish.status, boot.finish.stderr) == (0, f"finish: {machine.verdict()['verdict']}\n")
     return boot
+
+
+def requests_of_a_first_boot(*metadata: str) -> list[str]:
+    """Sorted: one session of the source, and one that the generators share and ask in any order."""
+    asked = [f"GET /latest/meta-data/{path}" for path in metadata]
+    return sorted([*SOURCE_REQUESTS, *(["PUT /latest/api/token", *asked] if asked else [])])
 
 
 def server_pids(root: Path) -> list[int]:

@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from earlyboot.api.core import Request
 from earlyboot.api.problem import Problem
 from earlyboot.api.service import Service
-from earlyboot.api.store import Peer
+from earlyboot.api.writer import Peer
 from earlyboot.cli.explain import _lines
+from earlyboot.config.options import Options
+from earlyboot.config.paths import TEMPLATES
 from earlyboot.model.secrets import redact
 from earlyboot.render import templates
 from earlyboot.stages.status import DEGRADED
@@ -45,28 +48,29 @@ def test_a_time_server_that_chrony_cannot_be_told_is_refused_with_its_line(machi
 
 def test_settings_that_no_file_can_hold_are_not_committed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing that the model accepts is known to be so; a template that fails stands in for it.
-    def refuse(renderer: templates.Renderer, name: str) -> bytes:
-        raise HostError(Fault("template", f"{name} cannot hold this", Where(), "write something else"))
+    def refuse(renderer: templates.Renderer, template: str, form: str) -> bytes:
+        raise HostError(Fault("template", f"{template} cannot hold this", Where(), "write something else"))
 
     monkeypatch.setattr(templates.Renderer, "render", refuse)
-    service = Service(machine.paths, "ec2")
+    service = Service(machine.paths, "ec2", Options())
     try:
-        service.patch_settings({"tx": "t"}, PEER, {"motd": "x"})
+        service.endpoints["patch_settings"](Request({"tx": "t"}, PEER, {"motd": "x"}))
         with pytest.raises(Problem) as refused:
-            service.commit_tx({"tx": "t", "identity": "m"}, PEER, None)
+            service.endpoints["commit_tx"](Request({"tx": "t", "identity": "m"}, PEER))
     finally:
         service.close()
-    assert (refused.value.status, refused.value.faults[0].what) == (400, "motd cannot hold this")
+    assert (refused.value.status, refused.value.faults[0].what) == (400, f"{TEMPLATES}/motd.j2 cannot hold this")
     assert (machine.known().live, machine.known().phases) == ({}, {})
 
 
 def test_a_transaction_has_a_size(machine: Machine) -> None:
-    service = Service(machine.paths, "ec2")
+    service = Service(machine.paths, "ec2", Options())
+    patch = service.endpoints["patch_settings"]
     statuses = []
     try:
         for number in range(6):
             try:
-                service.patch_settings({"tx": "t", "origin": str(number)}, PEER, {"motd": "x" * 1_900_000})
+                patch(Request({"tx": "t", "origin": str(number)}, PEER, {"motd": "x" * 1_900_000}))
                 statuses.append(204)
             except Problem as problem:
                 statuses.append(problem.status)
@@ -77,10 +81,10 @@ def test_a_transaction_has_a_size(machine: Machine) -> None:
 
 @pytest.mark.parametrize("origin", ["\x1b[31mred", "a\nb", "x" * 4097])
 def test_an_origin_is_a_line_of_printable_text(machine: Machine, origin: str) -> None:
-    service = Service(machine.paths, "ec2")
+    service = Service(machine.paths, "ec2", Options())
     try:
         with pytest.raises(Problem, match="origin is not 1 to 4096 printable characters"):
-            service.patch_settings({"origin": origin}, PEER, {"motd": "x"})
+            service.endpoints["patch_settings"](Request({"origin": origin}, PEER, {"motd": "x"}))
     finally:
         service.close()
 

@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from earlyboot.api import store
-from tests.earlyboot.stages.machine import DEFAULTS, DROP_IN, FILE, OVERRIDES, Machine, first_boot, server_pids
+from tests.earlyboot.stages.machine import (
+    DEFAULTS,
+    DROP_IN,
+    FILE,
+    METADATA,
+    OVERRIDES,
+    SOURCE_REQUESTS,
+    Machine,
+    first_boot,
+    requests_of_a_first_boot,
+    server_pids,
+)
 from tests.fakes.imds import FakeImds, Peer, ok
 
 IMAGE = {"etc/motd": b"of the image\n", "etc/hostname": b"image\n", "etc/hosts": b"127.0.0.1 image\n"}
-REQUESTS = ["PUT /latest/api/token", "GET /latest/user-data"]
 LAYERS = {
     "local-defaults": (DEFAULTS, b'motd = "defaults"\nnetwork.hostname = "defaults"\nkernel.lockdown = "none"\n'),
     "local-file": (FILE, b'motd = "file"\nnetwork.hostname = "file"\n'),
@@ -51,7 +61,7 @@ def outcomes(machine: Machine) -> dict[str, str]:
 def test_sources_are_merged_in_order_and_every_value_knows_its_origin(machine: Machine, compressed: bool) -> None:
     pour(machine, compressed=compressed)
     boot = first_boot(machine)
-    assert boot.requests == REQUESTS
+    assert sorted(boot.requests) == requests_of_a_first_boot("placement/region", "public-keys/")
     assert boot.servers_started == 1
     defaults, file, overrides = (str(machine.root / path) for path in (DEFAULTS, FILE, OVERRIDES))
     known = machine.known()
@@ -86,7 +96,7 @@ def test_a_machine_without_user_data_is_configured_and_its_image_untouched(
         times[path] = machine.put(path, data, 0o604).stat().st_mtime_ns
     before = machine.files()
     boot = first_boot(machine)
-    assert boot.requests == REQUESTS
+    assert sorted(boot.requests) == requests_of_a_first_boot(*METADATA)
     assert machine.files() == before
     assert {path: (machine.root / path).stat().st_mtime_ns for path in IMAGE} == times
     assert machine.status()["files"] == []
@@ -118,7 +128,8 @@ def test_a_source_that_is_switched_off_is_not_asked(machine: Machine, name: str)
     pour(machine)
     machine.put(DROP_IN, f"[providers.{name}]\nenabled = false\n".encode())
     boot = first_boot(machine)
-    assert boot.requests == ([] if name == "ec2-imds" else REQUESTS)
+    # Who wants no user data of the metadata service wants nothing else of it either.
+    assert boot.requests[:2] == ([] if name == "ec2-imds" else list(SOURCE_REQUESTS))
     assert list(outcomes(machine)) == [other for other in LAYERS if other != name]
     assert len(change_lines(machine, "settings.motd")) == 3
 
@@ -189,7 +200,8 @@ def test_bootstrap_settings_that_are_off_do_not(machine: Machine) -> None:
 
 def test_keys_that_nothing_on_the_image_reads_are_listed(machine: Machine) -> None:
     machine.give(b'[settings]\nmotd = "x"\nntp.time-servers = ["a.example"]\ndns.name-servers = ["192.0.2.1"]\n')
-    (machine.root / "etc/chrony").rmdir()
+    for consumer in ("etc/chrony", "usr/lib/systemd/systemd-resolved"):
+        (machine.root / consumer).rmdir()
     first_boot(machine)
     notes = machine.status()["notes"]
     assert isinstance(notes, dict)

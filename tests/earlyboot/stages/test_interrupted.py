@@ -14,14 +14,18 @@ from typing import NamedTuple
 import pytest
 
 from earlyboot.config.paths import PROGRAM
+from earlyboot.simulate.imds import METADATA
 from tests.earlyboot.stages.machine import FILE, PATIENCE_S, Machine, first_boot, server_pids
 
 # In the order in which a stage tells them; the sources end in an order of their own.
 EVENTS = (
     *("state started", "state ended", "configuration started", "configuration ended"),
-    *("first source", "second source", "last source"),
-    *("validate started", "validate ended", "commit started", "commit ended", "apply started", "apply ended"),
+    *(f"source {number} {event}" for event in ("started", "ended") for number in range(1, 5)),
+    *("validate started", "validate ended"),
+    *(f"generator {number} {event}" for event in ("started", "ended") for number in range(1, 3)),
+    *("commit started", "commit ended", "apply started", "apply ended"),
 )
+STEPS_THAT_WRITE = ("validate started", "generator 2 started", "commit started", "apply started")
 VICTIMS = (("stage",), ("server",), ("stage", "server"))
 
 
@@ -38,7 +42,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture
 def two_sources(tmp_path: Path) -> Iterator[Machine]:
-    with Machine(tmp_path / "root") as machine:
+    with Machine(tmp_path / "root", metadata=METADATA) as machine:
         fill(machine)
         yield machine
 
@@ -65,10 +69,10 @@ def outcome(machine: Machine) -> Outcome:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, tuple[int, bytes]], Outcome]:
     """The files of the image, and what an uninterrupted boot makes of it."""
-    with Machine(tmp_path_factory.mktemp("undisturbed") / "root") as machine:
+    with Machine(tmp_path_factory.mktemp("undisturbed") / "root", metadata=METADATA) as machine:
         fill(machine)
         image = machine.files()
-        first_boot(machine)
+        assert len(first_boot(machine).settings.stdout.splitlines()) == len(EVENTS)
         return image, outcome(machine)
 
 
@@ -122,7 +126,7 @@ def test_a_kill_after_any_event_is_made_good(
     interrupted_and_completed(two_sources, undisturbed, event, 0, VICTIMS[event % len(VICTIMS)])
 
 
-@pytest.mark.parametrize("event", [7, 9, 11], ids=lambda event: EVENTS[event])
+@pytest.mark.parametrize("event", [EVENTS.index(step) for step in STEPS_THAT_WRITE], ids=STEPS_THAT_WRITE)
 @pytest.mark.parametrize("victims", VICTIMS[:2], ids="+".join)
 def test_a_kill_inside_a_step_that_writes_is_made_good(
     two_sources: Machine,

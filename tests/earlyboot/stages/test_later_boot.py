@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.earlyboot.stages.machine import DROP_IN, FILE, Machine, first_boot
+from tests.earlyboot.stages.machine import (
+    DROP_IN,
+    FILE,
+    METADATA,
+    SOURCE_REQUESTS,
+    Machine,
+    first_boot,
+    requests_of_a_first_boot,
+)
 
 OTHER = b'[settings]\nmotd = "other"\n'
 
@@ -105,7 +113,8 @@ def test_a_fault_in_the_configuration_is_said_instead_of_waited_for(configured: 
     boot = configured.boot()
     options = ", ".join(
         [
-            "limits.depth, limits.keys, limits.user-data-bytes, offline, on-new-identity, platform, profile",
+            "api.read-group, api.write-group, history.generations, limits.depth, limits.keys, limits.user-data-bytes",
+            "offline, on-new-identity, platform, profile",
             "providers.NAME.deadline, providers.NAME.enabled, providers.NAME.endpoint, providers.NAME.path, strict",
         ]
     )
@@ -146,7 +155,7 @@ def test_a_copied_disk_with_user_data_of_its_own_takes_that_instead(configured: 
     configured.become_another()
     configured.give(OTHER)
     boot = first_boot(configured)
-    assert len(boot.requests) == 2
+    assert sorted(boot.requests) == requests_of_a_first_boot(*METADATA)
     known = configured.known()
     assert known.live == {"settings.motd": ("other", "ec2-imds")}
     # Should the disk come back to the old machine, that one has to be configured again.
@@ -166,7 +175,7 @@ def test_a_copied_disk_without_user_data_keeps_its_settings_and_says_so(configur
     configured.become_another()
     configured.give(None)
     boot = first_boot(configured)
-    assert len(boot.requests) == 2
+    assert sorted(boot.requests) == requests_of_a_first_boot("placement/region", "public-keys/")
     assert (configured.known().live, configured.files()) == (live, files)
     assert configured.known().phases[configured.identity] == "configured"
     assert configured.verdict()["verdict"] == "degraded"
@@ -194,5 +203,5 @@ def test_a_copied_disk_that_is_told_to_keep_its_settings_asks_nobody(configured:
 
 def test_keeping_settings_is_for_disks_that_have_some(machine: Machine) -> None:
     machine.put(DROP_IN, b'on-new-identity = "keep"\n')
-    assert len(first_boot(machine).requests) == 2
+    assert tuple(first_boot(machine).requests[:2]) == SOURCE_REQUESTS
     assert machine.known().live["settings.motd"] == ("hello", "ec2-imds")

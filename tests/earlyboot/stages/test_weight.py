@@ -14,7 +14,7 @@ import pytest
 
 from earlyboot.config.paths import APPLICATION
 from earlyboot.simulate import activation
-from tests.earlyboot.stages.machine import DEFAULTS, SETTINGS, Ended, Machine, run
+from tests.earlyboot.stages.machine import DEFAULTS, SETTINGS, Ended, Machine, requests_of_a_first_boot, run
 
 # Runs before everything else in each interpreter of the observed environment, and tells at its end what happened in it.
 OBSERVER = """
@@ -91,7 +91,9 @@ def only(observed: Observed) -> Process:
     return process
 
 
-def test_a_first_boot_is_three_processes_and_two_requests(machine: Machine, observed: Observed) -> None:
+def test_a_first_boot_is_three_processes_and_two_sessions_of_the_metadata_service(
+    machine: Machine, observed: Observed
+) -> None:
     with machine.powered_on() as api:
         assert observed.earlyboot(machine, "stage", "settings").status == 0
         assert machine.known().phases == {machine.identity: "applied"}
@@ -103,10 +105,11 @@ def test_a_first_boot_is_three_processes_and_two_requests(machine: Machine, obse
     assert stage.started == [provider.argv]
     assert (provider.started, server.started) == ([], [])
     assert api.started == 1
-    assert set(stage.connected) == {machine.paths.socket}
-    assert len(provider.connected) == 1
+    # The generators run in the stage itself, and share one connection.
+    (metadata,) = [peer for peer in stage.connected if peer != machine.paths.socket]
+    assert [metadata] == provider.connected
     assert server.connected == []
-    assert machine.requests == ["PUT /latest/api/token", "GET /latest/user-data"]
+    assert sorted(machine.requests) == requests_of_a_first_boot("placement/region", "public-keys/")
     assert not provider.modules & {"jinja2", "msgspec", "sqlite3", "waitress"}
     assert not stage.modules & HEAVY
 

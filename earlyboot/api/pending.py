@@ -1,0 +1,81 @@
+"""The pending transactions of a store: what they hold, what a commit of one would do, what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from earlyboot.api.proposal import Line, Proposal, propose, propose_rollback
+from earlyboot.api.store import Reader, UnknownGenerationError
+
+
+class NothingPendingError(Exception):
+    """The transaction to be committed is empty."""
+
+
+class Conflict(NamedTuple):
+    """A key that somebody else changed after the transaction began, and the generation that did it last."""
+
+    key: str
+    generation: int
+
+
+def names(store: Reader) -> list[str]:
+    return [str(name) for (name,) in store._rows("SELECT name FROM tx ORDER BY name")]
+
+
+def lines(store: Reader, tx: str) -> list[Line]:
+    """What was asked for, in order; empty if there is no transaction of that name."""
+    rows = store._rows("SELECT key, value, origin FROM pending WHERE tx = ? ORDER BY patch, rowid", tx)
+    return [Line(str(key), None if text is None else str(text), str(origin)) for key, text, origin in rows]
+
+
+def began(store: Reader, tx: str) -> int | None:
+    """The generation that was live when a transaction began; `None` if there is none of that name."""
+    rows = store._rows("SELECT began FROM tx WHERE name = ?", tx)
+    return int(str(rows[0][0])) if rows else None
+
+
+def proposed(
+    store: Reader, tx: str, *, replace: bool = False, may_be_empty: bool = False, more: Iterable[Line] = ()
+) -> Proposal:
+    """What a commit would do now; `more` are lines after those of the transaction. `NothingPendingError` unless
+    `may_be_empty`."""
+    with store.moment():
+        wanted = [*lines(store, tx), *more]
+        if not wanted and not may_be_empty:
+            raise NothingPendingError
+        before = {key: text for key, text, _, _ in store.texts()}
+        return propose(tx, store.generation(), before, wanted, replace=replace)
+
+
+def proposed_rollback(store: Reader, to: int) -> Proposal:
+    """What going back to a generation would do now. `UnknownGenerationError` for one that is none or forgotten."""
+    with store.moment():
+        before = {key: text for key, text, _, _ in store.texts()}
+        then = [Line(key, text, origin) for key, text, origin, _ in store.texts(to)]
+        return propose_rollback(to, store.generation(), before, then)
+
+
+def conflicts(store: Reader, proposal: Proposal) -> list[Conflict]:
+    """The keys that would change although they have changed since the transaction began.
+
+    Where that moment is forgotten, a key counts as changed unless its live value is known to be older.
+    """
+    since = None if proposal.closes is None else began(store, proposal.closes)
+    if since is None or since == proposal.generation:
+        return []
+    with store.moment():
+        live = {key: (text, number) for key, text, _, number in store.texts()}
+        try:
+            then = {key: text for key, text, _, _ in store.texts(since)}
+        except UnknownGenerationError:
+            then = {key: text for key, (text, number) in live.items() if number <= since}
+            moved = [key for key in proposal.changed if key not in then]
+        else:
+            moved = [key for key in proposal.changed if then.get(key) != (live[key][0] if key in live else None)]
+        return [Conflict(key, _last_change(store, key)) for key in moved]
+
+
+def _last_change(store: Reader, key: str) -> int:
+    return int(str(store._rows("SELECT coalesce(max(generation), 0) FROM change WHERE key = ?", key)[0][0]))

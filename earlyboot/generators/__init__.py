@@ -1,0 +1,1 @@
+"""Settings that are generated where nobody sets them."""

@@ -1,0 +1,119 @@
+"""A generator that is a program of the image builder's.
+
+It is started without a shell. On its stdin is a JSON object of the settings that it needs. It ends with status 0 and JSON
+on its stdout, the value; with status 0 and nothing, or with status 2: there is no value. Anything else is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NoReturn
+
+from earlyboot.generators.contract import Question
+from earlyboot.generators.known import Known, grown, key_path
+from hostkit import process
+from hostkit.errors import Fault, HostError, Where, printable
+
+_NO_VALUE = 2
+_STDERR_CHARS = 300
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+_ALWAYS_DIRECT = ("localhost", "127.0.0.1")
+
+
+def run(question: Question) -> object:
+    """What the program printed, parsed; `None` for no value. A `HostError` names the program and how it ended."""
+    spec = question.spec
+    assert spec.command is not None
+    argv = [question.paths.inside(spec.command[0]), *spec.command[1:]]
+    known = _needed(question)
+    descriptor = os.memfd_create("earlyboot-settings", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(json.dumps(known).encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        ended = process.run(process.Command(argv, spec.deadline_s, descriptor, environment=environment(question.known)))
+    except OSError as error:
+        _fail(question, f"cannot be started: {error.strerror}")
+    finally:
+        os.close(descriptor)
+    if ended.status == _NO_VALUE and ended.cut_off is None:
+        return None
+    if ended.status != 0 or ended.cut_off is not None:
+        words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+        _fail(question, f"failed: {ended.explain()}" + (f": {printable(words[-1])[:_STDERR_CHARS]}" if words else ""))
+    if not ended.stdout.strip():
+        return None
+    try:
+        return parse(ended.stdout)
+    except ValueError as error:
+        _fail(question, str(error))
+
+
+def environment(known: Known) -> dict[str, str]:
+    """What every program gets: a search path, and the proxy that the settings name."""
+    proxy = known.value(("network", "https-proxy"))
+    if not isinstance(proxy, str):
+        return _ENVIRONMENT
+    listed = known.value(("network", "no-proxy"))
+    direct = [*_ALWAYS_DIRECT, *(str(item) for item in (listed if isinstance(listed, list) else ()))]
+    text = ",".join(dict.fromkeys(direct))
+    return {**_ENVIRONMENT, "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": text, "no_proxy": text}
+
+
+def _needed(question: Question) -> dict[str, object]:
+    """The settings at and below the keys that it needs, and, where it fills a map, that map."""
+    spec = question.spec
+    found: dict[tuple[str, ...], object] = {}
+    for key in (*spec.needs, *([spec.key] if spec.depth else ())):
+        path = key_path(key)
+        value = question.known.value(path)
+        value = question.known.table(path) if value is None else value
+        if value != {}:
+            found[path] = value
+    return grown(found)
+
+
+def parse(stdout: bytes) -> object:
+    """Strict JSON in UTF-8. A `ValueError` says what is wrong and quotes nothing: the value may be a secret."""
+    try:
+        return json.loads(
+            stdout.decode("utf-8"), object_pairs_hook=_object, parse_float=_number, parse_constant=_number
+        )
+    except UnicodeDecodeError:
+        raise ValueError("printed something that is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"printed something that is not one JSON value ({place})") from None
+    except RecursionError:
+        raise ValueError("printed JSON that is nested too deep") from None
+    except _MalformedError:
+        raise
+    except ValueError:
+        # A number of more than 4,300 digits.
+        raise ValueError("printed a number that is too long") from None
+
+
+class _MalformedError(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _MalformedError("printed an object that has a key twice")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not abs(value) < float("inf"):
+        raise _MalformedError("printed a number that is not finite")
+    return value
+
+
+def _fail(question: Question, what: str) -> NoReturn:
+    assert question.spec.command is not None
+    program = question.spec.command[0]
+    fix = "run it by hand to see more; it must print one JSON value, or nothing"
+    raise HostError(Fault("generator-command", f"{program} {what}", Where(program), fix))

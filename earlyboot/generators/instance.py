@@ -1,0 +1,46 @@
+"""What an EC2 instance says of itself: its region, and the public keys that it was launched with."""
+
+from __future__ import annotations
+
+import re
+
+from earlyboot.generators.contract import Question
+from hostkit.errors import Fault, SourceError, Where
+
+_REGION = re.compile("[a-z0-9]+(?:-[a-z0-9]+)+")
+_REGION_CHARS = 64
+_KEYS_LIMIT = 32
+# A line of the list is NUMBER=NAME, and the number is what the key is asked for by.
+_LISTED = re.compile("([0-9]{1,4})(?:=.*)?")
+
+
+def region(question: Question) -> str | None:
+    assert question.metadata is not None
+    path = "placement/region"
+    text = question.metadata.text(path)
+    if text is not None and (len(text) > _REGION_CHARS or _REGION.fullmatch(text) is None):
+        raise _unusable("what EC2 instance metadata gave as the region is not one", path)
+    return text
+
+
+def access_keys(question: Question) -> list[str] | None:
+    """The keys in the order of the list, each once."""
+    assert question.metadata is not None
+    path = "public-keys/"
+    listed = question.metadata.text(path)
+    lines = listed.split("\n") if listed else []
+    if len(lines) > _KEYS_LIMIT:
+        raise _unusable(f"EC2 instance metadata lists more than {_KEYS_LIMIT} public keys", path)
+    keys: list[str] = []
+    for line in lines:
+        number = _LISTED.fullmatch(line.strip())
+        if number is None:
+            raise _unusable("what EC2 instance metadata gave as the list of public keys is not one", path)
+        text = question.metadata.text(f"{path}{number[1]}/openssh-key")
+        keys += [key.strip() for key in text.split("\n") if key.strip()] if text else []
+    return list(dict.fromkeys(keys)) or None
+
+
+def _unusable(what: str, path: str) -> SourceError:
+    fix = "see that no proxy or other program answers for 169.254.169.254"
+    return SourceError(Fault("ec2-metadata-unusable", what, Where(f"ec2-imds /latest/meta-data/{path}"), fix))
