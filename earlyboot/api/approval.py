@@ -103,8 +103,7 @@ def model_faults(core: Core, settings: Flat) -> list[KeyFault]:
         paths = frozenset(fault.path for fault in faults)
         sound = {key: value for key, value in settings.items() if not _lies_below(parse_key(key)[1:], paths)}
         stable, _ = check(unflatten(sound), core.profile.groups, core.custom)
-    generated = [spec.key for spec in core.profile.generators]
-    return [*faults, *_gaps(core, nested), *broken_rules(stable, generated)]
+    return [*faults, *_gaps(core, nested), *broken_rules(stable)]
 
 
 def _gaps(core: Core, nested: Mapping[str, object]) -> tuple[KeyFault, ...]:

@@ -78,7 +78,7 @@ def fed_by(paths: Collection[tuple[str, ...]], profile: Profile) -> list[FileSpe
     return [
         spec
         for spec in profile.files
-        for keys in [[parse_key(key) for key in spec.keys]]
+        for keys in [[parse_key(key) for key in spec.reads]]
         if any(path[: len(key)] == key or key[: len(path)] == path for path in paths for key in keys)
     ]
 

@@ -10,7 +10,7 @@ from earlyboot.config.paths import Paths
 from earlyboot.stages import status as statuses
 from earlyboot.stages.run import STAGES
 from hostkit.deadline import Deadline
-from hostkit.errors import Fault
+from hostkit.errors import Fault, printable
 
 _EXIT = {statuses.CONFIGURED: 0, statuses.DEGRADED: 0, statuses.FAILED: 10}
 _DEGRADED_STRICT = 11
@@ -65,6 +65,7 @@ def _lines(report: dict[str, object]) -> list[str]:
         unused = found.get("notes", {}).get("unused_keys", [])
         if unused:
             lines.append(f"    set, but nothing on this image reads them: {', '.join(unused)}")
+        lines += [f"    {printable(str(remark))}" for remark in found.get("notes", {}).get("remarks", [])]
         lines += [Fault.from_json(fault).text("warning") for fault in found.get("warnings", [])]
     faults = report["faults"]
     assert isinstance(faults, list)

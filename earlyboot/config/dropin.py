@@ -115,6 +115,7 @@ _SECTIONS = {
     "files": {
         "path": _Key(_file_path, "an absolute path with at most one '*'"),
         "keys": _SOME_KEYS,
+        "also": _KEYS,
         "template": _file_beside(".j2"),
         "format": _Key(lambda value: value in FORMATS, f"one of {', '.join(FORMATS)}"),
         "mode": _Key(_matches(re.compile("0?[0-7]{3}")), 'permission bits as text, such as "0600"'),

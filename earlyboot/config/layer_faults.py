@@ -115,6 +115,8 @@ class Check:
                 yield path, _missing(path, key, example)
         if name not in self._shipped.files or self._is_set(path, "keys"):
             yield from self._keys((*path, "keys"), entry.get("keys", []))
+        if "also" in entry:
+            yield from self._keys((*path, "also"), entry["also"])
         if self._is_set(path, "template"):
             try:
                 _read_text(beside(entry["template"], self._paths), self._paths)

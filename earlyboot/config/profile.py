@@ -19,7 +19,8 @@ class FileSpec(NamedTuple):
 
     `path` may hold one `*`: then it is a set of files, one for each name that the renderer, or the map of settings that
     `each` names, has. `format` says how values are quoted. `template` is the absolute path of a template, `renderer` a
-    name in `earlyboot.render.renderers`; a file has one of them. `consumer` is a path that exists where something reads
+    name in `earlyboot.render.renderers`; a file has one of them. The settings in `also` stand in it too, and do not call
+    for it where none of `keys` is set. `consumer` is a path that exists where something reads
     the file; `owned` says that the file is ours alone.
     """
 
@@ -33,6 +34,12 @@ class FileSpec(NamedTuple):
     template: str | None = None
     renderer: str | None = None
     each: str | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All settings that flow into it."""
+        return self.keys + self.also
 
 
 class ServiceSpec(NamedTuple):
@@ -177,6 +184,7 @@ def _file(name: str, spec: Mapping[str, Any]) -> FileSpec:
         template=spec.get("template", os.path.join(TEMPLATES, f"{name}.j2")) if renderer is None else None,
         renderer=renderer,
         each=spec.get("each"),
+        also=tuple(spec.get("also", ())),
     )
 
 

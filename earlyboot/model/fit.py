@@ -57,7 +57,7 @@ def _faults(profile: Profile, custom: Mapping[str, CustomGroup], drop_ins: Colle
         name for section, name, entry in _entries(drop_ins) if section == "files" and {"keys", "mode"} & set(entry)
     }
     for spec in profile.files:
-        secret = next((key for key in spec.keys if is_secret(key, usable)), None)
+        secret = next((key for key in spec.reads if is_secret(key, usable)), None)
         if spec.name in chosen and secret is not None and spec.mode & 0o007:
             what = f"everybody could read the file {spec.name}, which {secret} with its secrets feeds"
             fix = 'write mode = "0600", or name in keys only those that it shows'

@@ -41,7 +41,7 @@ StaticHugepages = msgspec.defstruct(
             "essential",
             Annotated[
                 bool | UnsetType,
-                Meta(description="Whether the boot fails if not all pages can be reserved; false if not given."),
+                Meta(description="Whether missing pages are a failure, and not only a remark; false if not given."),
             ],
             UNSET,
         ),

@@ -243,7 +243,7 @@ def _touches(path: tuple[str, ...], profiles: Sequence[Profile]) -> str:
     names: dict[str, None] = {}
     for profile in profiles:
         for spec in profile.files:
-            if any(_related(_prefix(path), segments(key)) for key in spec.keys):
+            if any(_related(_prefix(path), segments(key)) for key in spec.reads):
                 names[spec.name] = None
     return ", ".join(names)
 

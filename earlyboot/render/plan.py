@@ -52,13 +52,10 @@ def make_plan(
     """
     segments = {key: parse_key(key) for key in settings}
     here = [spec for spec in profile.files if spec.consumer is None or exists(spec.consumer)]
-    readers = _readers(here)
-    fed = {
-        key: {name for length in range(1, len(path) + 1) for name in readers.get(path[:length], ())}
-        for key, path in segments.items()
-    }
+    called_for, fed = (_by_key(segments, here, attribute) for attribute in ("keys", "reads"))
     filling = flatten(profile.filling)
-    names = set().union(*(fed[key] for key, value in settings.items() if key not in filling or filling[key] != value))
+    asked = (key for key, value in settings.items() if key not in filling or filling[key] != value)
+    names = set().union(*(called_for[key] for key in asked))
     before = {file.name for file in applied}
     not_run = tuple(_not_run(settings, segments))
     runnable = {parse_key(key) for key in not_run}
@@ -71,7 +68,7 @@ def make_plan(
         unused_keys=tuple(
             key
             for key, path in segments.items()
-            if not fed[key]
+            if not fed[key] & names
             and path[:3] not in runnable
             and not any(path[: len(prefix)] == prefix for prefix in _READ_ELSEWHERE)
             and (key not in defaults or defaults[key] != settings[key])
@@ -80,13 +77,17 @@ def make_plan(
     )
 
 
-def _readers(specs: Iterable[FileSpec]) -> dict[tuple[str, ...], list[str]]:
-    """The names of the files that read a key or what is below it: keys are many, so they are looked up."""
+def _by_key(segments: Mapping[str, tuple[str, ...]], specs: Iterable[FileSpec], attribute: str) -> dict[str, set[str]]:
+    """For each key the names of the files whose `attribute` has it or a key above it: keys are many, so they are looked
+    up."""
     readers: dict[tuple[str, ...], list[str]] = {}
     for spec in specs:
-        for prefix in map(parse_key, spec.keys):
+        for prefix in map(parse_key, getattr(spec, attribute)):
             readers.setdefault(prefix, []).append(spec.name)
-    return readers
+    return {
+        key: {name for length in range(1, len(path) + 1) for name in readers.get(path[:length], ())}
+        for key, path in segments.items()
+    }
 
 
 def _not_run(settings: Mapping[str, object], segments: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
@@ -111,7 +112,7 @@ def services_of(keys: Iterable[str], profile: Profile) -> set[str]:
     fed = {
         spec.name
         for spec in profile.files
-        for prefix in map(parse_key, spec.keys)
+        for prefix in map(parse_key, spec.reads)
         if any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for path in paths)
     }
     return {service.name for service in profile.services if fed & set(service.files)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from earlyboot.config.paths import PROFILES, TEMPLATES, Paths
-from hostkit import files
+from hostkit import files, machine
 from hostkit.errors import HostError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def has_changed(record: AppliedFile, paths: Paths) -> bool:
 
 def digest(paths: Paths, profile_name: str | None = None) -> str:
     """One hash over all that decides how settings become files: templates and the code around them, profiles, the
-    image builder's choices.
+    image builder's choices, which image it is.
 
     `profile_name` is given where the server was told to use another profile than the configured one.
     """
@@ -82,6 +82,8 @@ def digest(paths: Paths, profile_name: str | None = None) -> str:
             _add(result, os.path.relpath(path, folder), path)
         result.update(b"\n")
     _add(result, os.path.basename(paths.options), paths.options)
+    # Programs of the image that generate settings are not looked at themselves; another image says so here.
+    result.update(repr(sorted(machine.os_release(paths.root).items())).encode())
     return result.hexdigest()
 
 

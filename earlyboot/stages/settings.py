@@ -164,4 +164,4 @@ def _apply(work: Work, why: str = "") -> None:
         written = sum(file["outcome"] in ("written", "removed") for file in files)
         step.detail = f"{written} of {len(files)} files written" + (f"; {why}" if why else "")
         work.status["files"], work.status["services"] = files, services
-        work.status["notes"] = {name: report[name] for name in ("unused_keys", "not_run", "failed_services")}
+        work.status["notes"] = {name: report[name] for name in ("unused_keys", "not_run", "failed_services", "remarks")}

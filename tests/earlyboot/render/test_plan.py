@@ -63,6 +63,18 @@ def test_a_default_that_came_with_the_program_completes_a_file_and_calls_for_non
     assert names(**{"ntp.time-servers": ["a"]}) == ["motd", "ntp"]
 
 
+def test_a_setting_that_only_completes_a_file_calls_for_none_and_is_unused_without_it() -> None:
+    both = MOTD._replace(also=("settings.aws.profile",))
+    profile = PROFILE._replace(files=(both,))
+
+    def made(*keys: str) -> Plan:
+        return make_plan(dict.fromkeys(keys, "x"), profile, lambda path: True, ())
+
+    assert made("settings.aws.profile") == Plan((), (), ("settings.aws.profile",), ())
+    assert made("settings.aws.profile", "settings.motd") == Plan((both,), (), (), ())
+    assert services_of(["settings.aws.profile"], profile._replace(services=(ServiceSpec("s", ("motd",), ()),))) == {"s"}
+
+
 def test_a_file_without_its_consumer_is_not_wanted_and_its_keys_are_unused() -> None:
     made = plan("settings.ntp.options", "settings.motd", there=())
     assert made == Plan(wanted=(MOTD,), restored=(), unused_keys=("settings.ntp.options",), not_run=())

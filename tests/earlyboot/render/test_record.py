@@ -142,6 +142,7 @@ INPUTS: dict[str, Callable[[Path, Paths], object]] = {
     "a schema of the image builder's": lambda program, paths: addition(paths, "schemas/x.json"),
     "a template of the image builder's": lambda program, paths: addition(paths, "x.j2"),
     "a template in a folder of the image builder's": lambda program, paths: addition(paths, "folder/x.j2"),
+    "the image": lambda program, paths: files.write(paths.inside("/etc/os-release"), b"BUILD_ID=2\n", 0o644),
     "the options": lambda program, paths: options(paths, "strict = true"),
     "empty options": lambda program, paths: options(paths, ""),
     "other options": lambda program, paths: options(paths, "strict = false"),
