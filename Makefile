@@ -1,5 +1,6 @@
 # make demo     a whole first boot in a throwaway root, no privileges needed
 # make test     everything: linters, types, layers, unit and integration tests, boots where the machine can
+# make endure   kill the server among 8 writers with 1,000 transactions each: ten minutes
 # make bench    where the boot's time goes, beside a bare interpreter start
 # make install  DESTDIR=IMAGE-ROOT: into an image, or onto this machine
 # make lock     pin the dependencies again
@@ -9,7 +10,7 @@ VENV := .venv
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 export DESTDIR PYTHON_VERSION PLATFORM ENABLE
 
-.PHONY: demo test lint unit boot bench install lock clean
+.PHONY: demo test lint unit boot endure bench install lock clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/earlyboot simulate --platform ec2 --user-data examples/ec2-user-data.toml
@@ -30,6 +31,9 @@ unit: $(VENV)/development.stamp
 
 boot: $(VENV)/development.stamp
 	$(VENV)/bin/python -m pytest -m boot
+
+endure: $(VENV)/development.stamp
+	EARLYBOOT_TEST_COMMITS=1000 $(VENV)/bin/python -m pytest tests/earlyboot/api/test_server_killed.py
 
 bench: $(VENV)/development.stamp
 	$(VENV)/bin/python -m tests.bench

@@ -114,7 +114,7 @@ def apply(
     }
     here = {file.spec.name for file in made}
     services = _tell_all(profile, paths, changed, here, keys, previous)
-    remarks = remarks_on(settings) if paths.is_machine else Remarks()
+    remarks = remarks_on(settings, profile.access_user) if paths.is_machine else Remarks()
     unmet = [ServiceOutcome(name, "failed", detail) for name, detail in remarks.failures.items()]
     return Outcome(
         files=_file_outcomes((*made, *restored), differing, orphans),

@@ -1,4 +1,4 @@
-"""Where the running kernel is not as the settings ask although all files are, and why."""
+"""Where the running machine is not as the settings ask although all files are, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hostkit import files
 
 LOCKDOWN = "/sys/kernel/security/lockdown"
 _MODES = ("none", "integrity", "confidentiality")
-_SYSFS_LIMIT_BYTES = 4096
+_USERS = "/etc/passwd"
+_FILE_LIMIT_BYTES = 1 << 20
 
 
 class Remarks(NamedTuple):
@@ -21,9 +22,9 @@ class Remarks(NamedTuple):
     failures: Mapping[str, str] = {}
 
 
-def remarks_on(settings: Mapping[str, object]) -> Remarks:
+def remarks_on(settings: Mapping[str, object], access_user: str) -> Remarks:
     """What to say after an apply of flat `settings` to this machine."""
-    texts = tuple(lockdown_remarks(settings))
+    texts = (*lockdown_remarks(settings), *access_remarks(settings, access_user))
     if not any(key.startswith("settings.kernel.hugepages.") for key in settings):
         return Remarks(texts)
     nested = unflatten(settings)
@@ -33,13 +34,13 @@ def remarks_on(settings: Mapping[str, object]) -> Remarks:
     return Remarks((*texts, *missing))
 
 
-def read_sysfs(path: str) -> str | None:
-    """The content of a file of the kernel, or `None` where it has no such file."""
-    data = files.read(path, _SYSFS_LIMIT_BYTES)
+def read_file(path: str) -> str | None:
+    """The content of a file of the kernel or of the machine, or `None` where there is none."""
+    data = files.read(path, _FILE_LIMIT_BYTES)
     return None if data is None else data.decode("ascii", "replace").strip()
 
 
-def lockdown_remarks(settings: Mapping[str, object], read: Callable[[str], str | None] = read_sysfs) -> Iterator[str]:
+def lockdown_remarks(settings: Mapping[str, object], read: Callable[[str], str | None] = read_file) -> Iterator[str]:
     """Why the lockdown of the kernel is another than the flat `settings` say; nothing if it is not."""
     wanted = settings.get("settings.kernel.lockdown")
     if wanted not in _MODES:
@@ -56,7 +57,17 @@ def lockdown_remarks(settings: Mapping[str, object], read: Callable[[str], str |
         yield f"kernel.lockdown is '{wanted}', and the kernel stayed at '{now}'"
 
 
-def missing_hugepages(settings: Mapping[str, object], read: Callable[[str], str | None] = read_sysfs) -> Iterator[str]:
+def access_remarks(
+    settings: Mapping[str, object], user: str, read: Callable[[str], str | None] = read_file
+) -> Iterator[str]:
+    """Why nobody can log in with the keys; nothing if the user is there."""
+    if not settings.get("settings.access.authorized-keys"):
+        return
+    if not any(line.startswith(f"{user}:") for line in (read(_USERS) or "").splitlines()):
+        yield f"access.authorized-keys lets in the user '{user}', whom {_USERS} does not have"
+
+
+def missing_hugepages(settings: Mapping[str, object], read: Callable[[str], str | None] = read_file) -> Iterator[str]:
     """The pools with fewer pages than nested `settings` ask for: the kernel reserves what it can, and says nothing."""
     for pool in pools(settings):
         pages = read(pool.path)

@@ -5,9 +5,11 @@ Every `{{ expression }}` is quoted for the format of its file; what stands betwe
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, Undefined
@@ -25,12 +27,16 @@ from hostkit.errors import Fault, HostError, Where
 _MISTAKES = (TypeError, ArithmeticError, LookupError, RecursionError)
 
 
+# What the templates that are being rendered show. Compiled templates outlive one set of settings, and several threads use
+# them.
+_settings: ContextVar[Mapping[str, object]] = ContextVar("settings")
+
+
 class Renderer:
     """Renders templates with one set of settings (nested, defaults layered in)."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._settings = settings
-        self._environments: dict[tuple[Format, str], ImmutableSandboxedEnvironment] = {}
 
     def render(self, template: str, quoted_for: Format, **names: object) -> str | None:
         """The text that the template at an absolute path makes, with `names` for it; `None` if it asks for no file.
@@ -38,45 +44,45 @@ class Renderer:
         `ValueError` for a value that the format cannot hold; `HostError` where the template itself is at fault.
         """
         folder, name = os.path.split(template)
+        token = _settings.set(self._settings)
         try:
-            return self._environment(quoted_for, folder).get_template(name).render(**names)
+            return _environment(quoted_for, folder).get_template(name).render(**names)
         except _NoFileError:
             return None
         except (TemplateError, *_MISTAKES) as error:
             where = Where(_file_of(error) or template, getattr(error, "lineno", None))
             what = f"the template {name.removesuffix('.j2')} cannot be rendered: {error}"
             raise HostError(Fault("template", what, where, "mend the template")) from None
+        finally:
+            _settings.reset(token)
 
-    def _environment(self, quoted_for: Format, folder: str) -> ImmutableSandboxedEnvironment:
-        key = (quoted_for, folder)
-        if key not in self._environments:
-            self._environments[key] = self._made_environment(quoted_for, folder)
-        return self._environments[key]
 
-    def _made_environment(self, quoted_for: Format, folder: str) -> ImmutableSandboxedEnvironment:
-        quote = QUOTES[quoted_for]
+@functools.cache
+def _environment(quoted_for: Format, folder: str) -> ImmutableSandboxedEnvironment:
+    """Keeps what it compiled: a server that commits often would spend most of its time on that."""
+    quote = QUOTES[quoted_for]
 
-        def finalize(value: object) -> str:
-            # As text an Undefined raises the error that names it.
-            return str(value) if isinstance(value, Verbatim | Undefined) else quote(value)
+    def finalize(value: object) -> str:
+        # As text an Undefined raises the error that names it.
+        return str(value) if isinstance(value, Verbatim | Undefined) else quote(value)
 
-        environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(list(dict.fromkeys((folder, TEMPLATES)))),
-            undefined=StrictUndefined,
-            finalize=finalize,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,
-        )
-        environment.filters.update(verbatim=Verbatim, argument=argument, sysctl_segment=sysctl_segment)
-        environment.globals.update(
-            setting=lambda key: lookup(self._settings, key),
-            no_file=_no_file,
-            hosts_lines=hosts_lines,
-            time_sources=time_sources,
-        )
-        return environment
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(list(dict.fromkeys((folder, TEMPLATES)))),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters.update(verbatim=Verbatim, argument=argument, sysctl_segment=sysctl_segment)
+    environment.globals.update(
+        setting=lambda key: lookup(_settings.get(), key),
+        no_file=_no_file,
+        hosts_lines=hosts_lines,
+        time_sources=time_sources,
+    )
+    return environment
 
 
 def sysctl_segment(name: str) -> str:

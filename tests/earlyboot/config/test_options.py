@@ -155,7 +155,8 @@ def test_a_bad_value_is_refused_with_its_place_and_rule(paths: Paths, key: str, 
 
 
 ALL = (
-    "api.read-group, api.write-group, history.generations, limits.depth, limits.keys, limits.user-data-bytes, offline, on-new-identity, platform, profile,"
+    "api.read-group, api.write-group, history.generations, limits.depth, limits.keys, limits.user-data-bytes, offline,"
+    " on-new-identity, platform, profile,"
     " providers.NAME.deadline, providers.NAME.enabled, providers.NAME.endpoint, providers.NAME.path, strict"
 )
 

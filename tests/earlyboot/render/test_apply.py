@@ -468,11 +468,11 @@ def test_what_was_written_and_the_folders_that_were_made_are_labelled_once(
 def test_what_the_kernel_did_not_take_is_remarked_and_what_is_essential_fails(
     applier: Applier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(applying, "remarks_on", lambda settings: Remarks(("a remark",), {"kernel": "too few"}))
+    monkeypatch.setattr(applying, "remarks_on", lambda settings, user: Remarks(("a remark",), {"kernel": "too few"}))
     outcome = applier({MOTD: "x", SYSCTL: "1", HOSTNAME: "a"})
     assert outcome.services == (ServiceOutcome("names", "done", ""), ServiceOutcome("kernel", "failed", "too few"))
     assert (outcome.notes()["remarks"], outcome.notes()["failed_services"]) == (["a remark"], ["kernel"])
-    monkeypatch.setattr(applying, "remarks_on", lambda settings: Remarks())
+    monkeypatch.setattr(applying, "remarks_on", lambda settings, user: Remarks())
     applier.told()
     assert applier({MOTD: "x", SYSCTL: "1", HOSTNAME: "a"}).services == (ServiceOutcome("kernel", "done", ""),)
 

@@ -110,9 +110,9 @@ def test_missing_pages_fail_their_service_only_where_they_are_essential(
     monkeypatch.setattr(
         remarks, "missing_hugepages", lambda nested: missing_hugepages(nested, reader({SYSTEM: "1", NODES[0]: "0"}))
     )
-    assert remarks_on(settings) == (Remarks((), {"hugepages": texts[0]}) if essential else Remarks(texts))
+    assert remarks_on(settings, "root") == (Remarks((), {"hugepages": texts[0]}) if essential else Remarks(texts))
 
 
 def test_settings_that_ask_the_kernel_nothing_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "read", lambda *_: pytest.fail("read"))
-    assert remarks_on({"settings.motd": "x", "settings.kernel.sysctl.a": "1"}) == Remarks()
+    assert remarks_on({"settings.motd": "x", "settings.kernel.sysctl.a": "1"}, "root") == Remarks()

@@ -27,7 +27,6 @@ STEPS = [
 ]
 KEY = METADATA["public-keys/0/openssh-key"].strip()
 FILES = [
-    ("metricdog", "/etc/metricdog.toml"),  # because of the region
     ("motd", "/etc/motd"),
     ("hostname", "/etc/hostname"),
     ("hosts", "/etc/hosts"),
@@ -233,7 +232,7 @@ def test_an_ordinary_user_may_simulate() -> None:
     ended = run([*nobody, "simulate", "--user-data", example, "--format", "json"])
     assert (ended.status, ended.stderr) == (0, "")
     report = json.loads(ended.stdout)
-    assert (report["verdict"], len(report["requests"]), len(report["files"])) == ("configured", 6, 11)
+    assert (report["verdict"], len(report["requests"]), len(report["files"])) == ("configured", 6, 10)
 
 
 def on_a_terminal(*arguments: str) -> tuple[int, str, str]:
