@@ -16,13 +16,17 @@ OUTPUT_LIMIT_BYTES = 64 << 10
 
 
 class Command(NamedTuple):
-    """What to run: an argument list, its deadline in seconds, an open descriptor for its stdin (else /dev/null)."""
+    """What to run: an argument list, its deadline in seconds, an open descriptor for its stdin (else /dev/null).
+
+    With `leaves_nothing` whatever is left of its process group when it has ended is killed.
+    """
 
     argv: Sequence[str]
     deadline_s: float
     stdin_fd: int | None = None
     stdout_limit_bytes: int = OUTPUT_LIMIT_BYTES
     environment: Mapping[str, str] | None = None
+    leaves_nothing: bool = False
 
 
 class Completed(NamedTuple):
@@ -81,6 +85,9 @@ class _Running:
 
     def kill(self, why: str) -> None:
         self.cut_off = self.cut_off or why
+        self._kill_group()
+
+    def _kill_group(self) -> None:
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -97,7 +104,9 @@ class _Running:
             del kept[self.command.stdout_limit_bytes :]
 
     def finish(self) -> Completed:
-        # Before the child is waited for: until then its process group, which `take` may kill, is nobody else's.
+        # Before the child is waited for: until then its process group, which may be killed, is nobody else's.
+        if self.command.leaves_nothing:
+            self._kill_group()
         for descriptor, name in self.pipes():
             self._drain(descriptor, name)
         status = self.process.wait()

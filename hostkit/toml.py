@@ -35,6 +35,8 @@ _STRING = (
 )
 _STRUCTURE = re.compile(rf"(?:{_STRING}|#[^\n]*+)|([\[\]{{}}=.,\n])", re.DOTALL)
 _TOKEN = re.compile(rf"[ \t\r]++|#[^\n]*+|({_STRING}|[\[\]{{}}=.,\n]|[^\s\[\]{{}}=.,#\"']++)", re.DOTALL)
+# How the parser begins what it says of a key or table that was there before.
+_TWICE = ("Cannot overwrite", "Cannot declare", "Cannot redefine", "Cannot mutate", "Duplicate")
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -124,7 +126,9 @@ def _syntax_fault(error: object, source: str) -> Fault:
         "toml-syntax",
         f"not TOML: {what[:1].lower()}{what[1:]}" + (f", at column {column}" if column else ""),
         Where(source, line, column),
-        "correct the line; strings need quotes, tables look like [settings.ntp]",
+        "a key or a table is there twice; keep one of the two"
+        if what.startswith(_TWICE)
+        else "correct the line; strings need quotes, tables look like [settings.ntp]",
     )
 
 

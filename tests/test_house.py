@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from earlyboot.config.dropin import KEYS
 from earlyboot.config.options import OPTIONS, PROVIDER_OPTIONS
 from earlyboot.config.paths import APPLICATION, PROFILE_NAMES, PROFILES
 from earlyboot.stages.run import STAGES
@@ -63,6 +64,14 @@ def test_every_option_and_source_is_documented() -> None:
     names = [option.key for option in OPTIONS] + [f"providers.NAME.{option.key}" for option in PROVIDER_OPTIONS]
     names += [provider.name for provider in PROVIDERS]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_key_of_a_drop_in_is_documented() -> None:
+    text = (ROOT / "docs/profiles.md").read_text()
+    keys = [key for key in KEYS if not key.endswith(".enabled")]
+    assert [key for key in keys if f"\n| `{key}` |" not in text] == []
+    assert len(KEYS) == len(keys) + 3
+    assert "\n| `enabled` in `files.NAME`, `services.NAME`, `generators.NAME` |" in text
 
 
 def test_every_rendered_file_is_documented() -> None:

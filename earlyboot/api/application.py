@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qsl
 
 from earlyboot.api import etag, query
-from earlyboot.api.access import permit
+from earlyboot.api.access import is_own, permit, permit_parameters, standing
+from earlyboot.api.arrival import Admission
 from earlyboot.api.contract import BODY_LIMIT_BYTES, BY_ROUTE, ENDPOINTS, PROBLEM, Endpoint
 from earlyboot.api.core import Request, Tagged
 from earlyboot.api.problem import Problem, bad_request, from_error
@@ -21,7 +24,8 @@ from hostkit.errors import EarlybootError, Fault, Where
 
 PEER = "earlyboot.peer"  # where the server puts it in WSGI's environment
 _WRITES = frozenset({"PATCH", "DELETE", "POST"})
-_REASONS = {
+_LARGE_BODY_BYTES = 64 << 10
+REASONS = {
     200: "OK",
     204: "No Content",
     304: "Not Modified",
@@ -33,6 +37,7 @@ _REASONS = {
     412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    500: "Internal Server Error",
 }
 
 Headers = list[tuple[str, str]]
@@ -50,6 +55,7 @@ class Application:
         self._service: Service | None = None
         self._opening = threading.Lock()
         self._warm = threading.Lock()
+        self._large = threading.Lock()
 
     def close(self) -> None:
         if self._service is not None:
@@ -69,19 +75,28 @@ class Application:
         return _respond(start_response, refused.status, refused.json(), PROBLEM, refused.headers)
 
     def _answered(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        endpoint = _endpoint(environ)
+        endpoint = _endpoint(environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/")
         service = self._opened()
         peer: Peer = environ[PEER]
         sees_secrets = permit(endpoint, peer, service.core.options)
         parameters = _query(environ, endpoint)
+        permit_parameters(endpoint, parameters, peer)
         query.check(parameters, endpoint)
         if_match = _condition(environ, "If-Match")
+        if if_match is not None and endpoint.method in _WRITES and not endpoint.guarded:
+            what = f"If-Match is not for {endpoint.method} {endpoint.path}"
+            fix = "send it with PATCH or DELETE /settings, a commit or a rollback"
+            raise bad_request("bad-header", what, fix)
         if_none_match = _condition(environ, "If-None-Match")
         if endpoint.method in _WRITES and self._warm.acquire(blocking=False):
             # Once, and beside the work: what was just opened will be committed and applied.
             threading.Thread(target=service.warm_up, daemon=True).start()
-        body = parse_body(environ["wsgi.input"].read(BODY_LIMIT_BYTES)) if endpoint.body is not None else None
-        answer = service.endpoints[endpoint.name](Request(parameters, peer, body, sees_secrets, if_match))
+        is_large = endpoint.body is not None and int(environ.get("CONTENT_LENGTH") or 0) > _LARGE_BODY_BYTES
+        # What is made of a large body is many times its size: one at a time.
+        with self._large if is_large else nullcontext():
+            body = parse_body(environ["wsgi.input"].read(BODY_LIMIT_BYTES)) if endpoint.body is not None else None
+            answer = service.endpoints[endpoint.name](Request(parameters, peer, body, sees_secrets, if_match))
+            del body
         headers: Headers = []
         if isinstance(answer, Tagged):
             tag, answer = answer
@@ -92,6 +107,28 @@ class Application:
             if if_none_match is not None and etag.is_known(if_none_match, tag):
                 return _respond(start_response, 304, None, None, headers)
         return _respond(start_response, endpoint.success, answer, "application/json", headers)
+
+    def admits_at_once(self, peer: Peer) -> bool:
+        """Whether `admission` waits for nothing: neither for the service to open nor for names to be looked up."""
+        return self._service is not None and is_own(peer)
+
+    def admission(self, peer: Peer) -> Admission:
+        try:
+            service = self._opened()
+        except Problem as problem:
+            refused = problem
+            return Admission("", lambda *_: refused)
+        options = service.core.options
+        known = standing(peer, options)
+
+        def refusal(method: str, path: str) -> Problem | None:
+            try:
+                permit(_endpoint(method, path), peer, options, known)
+            except Problem as problem:
+                return problem
+            return None
+
+        return Admission(os.path.dirname(service.core.paths.store), refusal)
 
     def _opened(self) -> Service:
         with self._opening:
@@ -107,7 +144,7 @@ class Application:
 def _respond(
     start_response: StartResponse, status: int, answer: object, content_type: str | None, headers: Headers
 ) -> Iterable[bytes]:
-    line = f"{status} {_REASONS.get(status, 'Error')}"
+    line = f"{status} {REASONS.get(status, 'Error')}"
     if status in (204, 304):
         start_response(line, headers)
         return []
@@ -122,8 +159,7 @@ def encoded(answer: object) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _endpoint(environ: dict[str, Any]) -> Endpoint:
-    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"] or "/"
+def _endpoint(method: str, path: str) -> Endpoint:
     endpoint = BY_ROUTE.get((method, path))
     if endpoint is None:
         others = [other.method for other in ENDPOINTS if other.path == path]
@@ -157,13 +193,16 @@ def _condition(environ: dict[str, Any], name: str) -> etag.Condition | None:
 
 
 def parse_body(data: bytes) -> object:
-    """A JSON document; `Problem` for anything else, NaN, doubled keys and nesting without end included."""
+    """A JSON document; `Problem` for anything else, NaN, doubled keys, too many and too deep ones included."""
     try:
         return plain_json.parse(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+    except plain_json.TooManyError as error:
+        fix = "send it in several requests with the same tx"
+        raise Problem(413, Fault("too-many", f"the body {error}", Where(), fix)) from None
+    except ValueError as error:
         match error:
-            case RecursionError():
-                what = "the body is nested too deeply"
+            case plain_json.TooDeepError():
+                what = f"the body {error}"
             case UnicodeDecodeError():
                 what = "the body is not UTF-8"
             case _:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from earlyboot.api.core import Core
-from earlyboot.api.describe import fed_by
 from earlyboot.api.problem import Problem
 from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT, unflatten
@@ -16,14 +15,14 @@ from hostkit.errors import Fault, HostError, Where
 if TYPE_CHECKING:
     from earlyboot.config.profile import FileSpec
     from earlyboot.model.check import KeyFault
-    from earlyboot.render.fileset import RenderedFile
+    from earlyboot.render.fileset import Rendering
 
 Flat = Mapping[str, object]
 
 _BELOW_ROOT = f"{ROOT}."
 
 
-def approve(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> tuple[RenderedFile, ...] | None:
+def approve(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> Rendering | None:
     """The files that `after` makes, `None` where not all could be made before either; `Problem` with every new fault.
 
     A newer program may know better than the one that accepted what is live, and a broken template breaks all settings:
@@ -42,7 +41,8 @@ def approve(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> 
     return _rendered(core, before, after, changed)
 
 
-def _rendered(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> tuple[RenderedFile, ...] | None:
+def _rendered(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> Rendering | None:
+    from earlyboot.api.describe import fed_by
     from earlyboot.render.apply import render_all
 
     try:

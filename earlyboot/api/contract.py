@@ -16,6 +16,7 @@ DEFAULT_TX = "default"
 LAUNCH_TX = "earlyboot-launch"
 
 TEXT: Mapping[str, object] = {"type": "string", "minLength": 1}
+IDENTITY: Mapping[str, object] = {"type": "string", "minLength": 1, "maxLength": 128}
 NUMBER: Mapping[str, object] = {"type": "integer", "minimum": 0}
 FLAG: Mapping[str, object] = {"type": "string", "enum": ["true", "false"]}
 _SEGMENT = r'([A-Za-z0-9_/-]+|"[A-Za-z0-9_./-]+")'
@@ -30,6 +31,7 @@ class Parameter(NamedTuple):
     meaning: str
     required: bool = False
     schema: Mapping[str, object] = TEXT
+    own: bool = False  # only for root and the server's own user
 
 
 class Endpoint(NamedTuple):
@@ -66,7 +68,7 @@ _KEYS = Parameter("keys", "comma-separated keys; one that is not set is left out
 _NEEDED_KEYS = Parameter("keys", "comma-separated keys", required=True, schema=KEYS)
 _NAMES = Parameter("names", "comma-separated names")
 _NAME_PREFIX = Parameter("prefix", "only names that begin so")
-_EMPTY = Parameter("empty", "'true': it is no error that nothing is pending", schema=FLAG)
+_EMPTY = Parameter("empty", "'true': it is no error that nothing is pending", schema=FLAG, own=True)
 
 ENDPOINTS = (
     Endpoint(
@@ -160,8 +162,8 @@ ENDPOINTS = (
         "makes a transaction live at once; the keys whose values changed",
         (
             _TX,
-            Parameter("identity", "the machine whose first boot this commit is"),
-            Parameter("replace", "'true': settings that the transaction does not name go away", schema=FLAG),
+            Parameter("identity", "the machine whose first boot this commit is", schema=IDENTITY, own=True),
+            Parameter("replace", "'true': settings that the transaction does not name go away", schema=FLAG, own=True),
             _EMPTY,
         ),
         answer="keys",
@@ -292,14 +294,14 @@ ENDPOINTS = (
         204,
         "moves a machine's first boot to its next phase",
         (
-            Parameter("identity", "which machine", required=True),
+            Parameter("identity", "which machine", required=True, schema=IDENTITY, own=True),
             Parameter(
                 "phase",
                 "which phase",
                 required=True,
                 schema={"type": "string", "enum": ["committed", "applied", "bootstrapped", "configured"]},
             ),
-            Parameter("was", "what the machine was known as before it had this identity"),
+            Parameter("was", "what the machine was known as before it had this identity", schema=IDENTITY),
         ),
         refusals=(404,),
     ),

@@ -24,7 +24,7 @@ from hostkit import machine
 
 if TYPE_CHECKING:
     from earlyboot.model.custom import CustomGroup
-    from earlyboot.render.fileset import RenderedFile
+    from earlyboot.render.fileset import Rendering
 
 _OS_FIELDS = {
     "pretty_name": "PRETTY_NAME",
@@ -85,7 +85,7 @@ class Core:
         self._writing = threading.Lock()
         self._reading = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._rendered: tuple[int, float, tuple[RenderedFile, ...]] | None = None
+        self._rendered: tuple[int, float, Rendering] | None = None
 
     def close(self) -> None:
         self._reader.close()
@@ -129,9 +129,7 @@ class Core:
 
         return redacted(key, value, self.custom)
 
-    def committed(
-        self, live: Mapping[str, object], settings: Mapping[str, object], rendered: tuple[RenderedFile, ...] | None
-    ) -> None:
+    def committed(self, live: Mapping[str, object], settings: Mapping[str, object], rendered: Rendering | None) -> None:
         """Remembers what a commit just left, for those who read it and the apply that follows. The caller holds the
         store."""
         with self._reading:
@@ -139,7 +137,7 @@ class Core:
             self._snapshot = Snapshot(generation, self._tag(self._store), live, settings)
         self._rendered = None if rendered is None else (generation, time.monotonic(), rendered)
 
-    def take_rendered(self, generation: int) -> tuple[RenderedFile, ...] | None:
+    def take_rendered(self, generation: int) -> Rendering | None:
         """What was remembered, once, if it is of that generation and fresh."""
         kept, self._rendered = self._rendered, None
         if kept is None or kept[0] != generation or time.monotonic() - kept[1] > _RENDERED_FOR_S:

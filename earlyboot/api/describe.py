@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 
-from earlyboot.api import query
 from earlyboot.api.core import Core, Request, Tagged
+from earlyboot.api.keys import named_keys
 from earlyboot.api.problem import Problem
 from earlyboot.config.profile import FileSpec, GeneratorSpec, Profile, ServiceSpec
 from earlyboot.model.key import parse_key
@@ -44,11 +44,11 @@ class Describe:
         return _named(self._files(), "configuration file", "configuration-files", request)
 
     def affected_services(self, request: Request) -> Description:
-        keys = query.keys(request.query)
+        keys = named_keys(self._core, request.query)
         return {key: sorted(services_of([key], self._core.profile)) for key in keys}
 
     def templates(self, request: Request) -> Description:
-        keys = query.keys(request.query)
+        keys = named_keys(self._core, request.query)
         return {key: [spec.name for spec in fed_by([parse_key(key)], self._core.profile)] for key in keys}
 
     def setting_generators(self, request: Request) -> Description:
@@ -84,7 +84,7 @@ def fed_by(paths: Collection[tuple[str, ...]], profile: Profile) -> list[FileSpe
 
 
 def _service(spec: ServiceSpec) -> Description:
-    return {"configuration-files": list(spec.files), "restart-commands": [list(command) for command in spec.commands]}
+    return {"configuration-files": list(spec.files), "restart-commands": [*map(shlex.join, spec.commands)]}
 
 
 def _file(spec: FileSpec) -> Description:

@@ -43,9 +43,19 @@ class History:
                 proposal = pending.proposed_rollback(store, generation)
             except UnknownGenerationError:
                 raise _unknown() from None
-            return commit(self._core, store, proposal, request.peer)
+            try:
+                return commit(self._core, store, proposal, request.peer)
+            except Problem as problem:
+                raise _unreachable(problem) from None
 
 
 def _unknown() -> Problem:
     fix = "GET /generations lists those that are remembered"
     return Problem(404, Fault("no-generation", "there is no such generation, or it is forgotten", Where(), fix))
+
+
+def _unreachable(problem: Problem) -> Problem:
+    """Nobody wrote the settings of a generation just now: for a group that went with its drop-in the way is another."""
+    fix = "install the drop-in again, or set the other keys by hand"
+    faults = [fault._replace(fix=fix) if fault.code == "unknown-group" else fault for fault in problem.faults]
+    return Problem(problem.status, *faults, paths=problem.paths, headers=problem.headers)

@@ -14,10 +14,11 @@ class NothingPendingError(Exception):
 
 
 class Conflict(NamedTuple):
-    """A key that somebody else changed after the transaction began, and the generation that did it last."""
+    """A key that somebody else changed after the transaction began, and the generation that did it last; `None` where
+    the generation in which the transaction began is forgotten, and the key may have been changed since."""
 
     key: str
-    generation: int
+    generation: int | None
 
 
 def names(store: Reader) -> list[str]:
@@ -60,22 +61,36 @@ def proposed_rollback(store: Reader, to: int) -> Proposal:
 def conflicts(store: Reader, proposal: Proposal) -> list[Conflict]:
     """The keys that would change although they have changed since the transaction began.
 
-    Where that moment is forgotten, a key counts as changed unless its live value is known to be older.
+    Where that moment is forgotten, a key that was ever set counts as changed unless its value is known to be older.
     """
     since = None if proposal.closes is None else began(store, proposal.closes)
     if since is None or since == proposal.generation:
         return []
     with store.moment():
-        live = {key: (text, number) for key, text, _, number in store.texts()}
+        live = {key: text for key, text, _, _ in store.texts()}
         try:
-            then = {key: text for key, text, _, _ in store.texts(since)}
+            then = {key: (text, number) for key, text, _, number in store.texts(since)}
         except UnknownGenerationError:
-            then = {key: text for key, (text, number) in live.items() if number <= since}
-            moved = [key for key in proposal.changed if key not in then]
-        else:
-            moved = [key for key in proposal.changed if then.get(key) != (live[key][0] if key in live else None)]
-        return [Conflict(key, _last_change(store, key)) for key in moved]
+            then = {key: (text, number) for key, text, _, number in store.texts(_oldest(store))}
+        found = []
+        for key in proposal.changed:
+            text, number = then.get(key, (None, None))
+            if text != live.get(key):
+                found.append(Conflict(key, _last_change(store, key)))
+            elif number is None and _last_change(store, key) is None:
+                # Never set, as far as anybody knows.
+                continue
+            elif number is None or number > since:
+                found.append(Conflict(key, None))
+        return found
 
 
-def _last_change(store: Reader, key: str) -> int:
-    return int(str(store._rows("SELECT coalesce(max(generation), 0) FROM change WHERE key = ?", key)[0][0]))
+def _oldest(store: Reader) -> int:
+    """The oldest generation that is remembered."""
+    return int(str(store._rows("SELECT coalesce(min(id), 0) FROM generation")[0][0]))
+
+
+def _last_change(store: Reader, key: str) -> int | None:
+    """The newest generation whose record names the key; `None` where none does that is remembered."""
+    (newest,) = store._rows("SELECT max(generation) FROM change WHERE key = ?", key)[0]
+    return None if newest is None else int(str(newest))

@@ -52,7 +52,7 @@ def propose(
             gone.add(key)
 
     for line in lines:
-        for key in _below(known, line.key):
+        for key in below(known, line.key):
             drop(key, line.origin)
         if line.text is None:
             drop(line.key, line.origin)
@@ -80,7 +80,7 @@ def propose_rollback(to: int, generation: int, before: Mapping[str, str], lines:
     return Proposal(tx, generation, sets, unsets, record, tuple(sorted({*sets, *unsets})), None)
 
 
-def _below(known: Sequence[str], key: str) -> Sequence[str]:
+def below(known: Sequence[str], key: str) -> Sequence[str]:
     """The keys below `key` in a sorted list."""
     # '/' is the character after '.': between the two lies everything that begins with the key and a dot.
     return known[bisect_left(known, f"{key}.") : bisect_left(known, f"{key}/")]
@@ -92,7 +92,7 @@ def layered(defaults: Mapping[str, object], live: Mapping[str, object]) -> dict[
     shown = {
         key: value
         for key, value in defaults.items()
-        if not _below(known, key) and not any(above in live for above in ancestors(key))
+        if not below(known, key) and not any(above in live for above in ancestors(key))
     }
     return {**shown, **live}
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from earlyboot.api.contract import DEFAULT_TX, Endpoint, Parameter
+from earlyboot.api.contract import DEFAULT_TX, IDENTITY, Endpoint, Parameter
 from earlyboot.api.problem import bad_request
 from earlyboot.api.writer import Peer
 from earlyboot.model.key import format_key, parse_key
 from earlyboot.model.tree import ROOT
 
 _ORIGIN_LIMIT = 4096
+_IDENTITY_LIMIT = 128
 _NUMBER_LIMIT = 2**53 - 1
+_LIKE = "write it like settings.ntp.time-servers"
 
 
 def check(query: Mapping[str, str], endpoint: Endpoint) -> None:
@@ -33,6 +35,9 @@ def _check_text(parameter: Parameter, text: str) -> None:
     if isinstance(words, list) and text not in words:
         fix = f"use one of {', '.join(words)}"
         raise bad_request("bad-parameter", f"{parameter.name} is none of the known words", fix)
+    if parameter.schema is IDENTITY and not (len(text) <= _IDENTITY_LIMIT and text.isprintable()):
+        what = f"{parameter.name} is not 1 to {_IDENTITY_LIMIT} printable characters"
+        raise bad_request("bad-parameter", what, "use the identity that earlyboot found for this machine")
     if parameter.schema["type"] == "integer":
         low, high = int(str(parameter.schema["minimum"])), int(str(parameter.schema.get("maximum", _NUMBER_LIMIT)))
         if not (text.isascii() and text.isdecimal() and len(text) <= 16 and low <= int(text) <= high):
@@ -65,21 +70,22 @@ def origin(query: Mapping[str, str], peer: Peer) -> str:
 
 
 def paths(query: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """The segments of each of `keys`."""
-    return [_segments(key) for key in query["keys"].split(",")]
+    """The segments of each of `keys`, once: the root `settings` put before where it is missing, under the names that are
+    stored."""
+    from earlyboot.model.known import own_path
 
-
-def keys(query: Mapping[str, str]) -> list[str]:
-    """Each of `keys` in its one spelling, the root `settings` put before where it is missing."""
-    return list(dict.fromkeys(format_key(rooted(path)) for path in paths(query)))
-
-
-def rooted(path: tuple[str, ...]) -> tuple[str, ...]:
-    return path if path[0] == ROOT else (ROOT, *path)
+    rooted = (path if path[0] == ROOT else (ROOT, *path) for path in map(_segments, query["keys"].split(",")))
+    own = list(dict.fromkeys((ROOT, *own_path(path[1:])) for path in rooted))
+    for path in own:
+        try:
+            format_key(path)
+        except ValueError as error:  # too long, whole
+            raise bad_request("bad-key", str(error), _LIKE) from None
+    return own
 
 
 def _segments(key: str) -> tuple[str, ...]:
     try:
         return parse_key(key)
     except ValueError as error:
-        raise bad_request("bad-key", str(error), "write it like settings.ntp.time-servers") from None
+        raise bad_request("bad-key", str(error), _LIKE) from None

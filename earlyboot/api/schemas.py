@@ -41,7 +41,7 @@ _SHOWN_SETTINGS: Schema = {
     " secret is the text REDACTED.",
 }
 _SERVICES = _map(
-    _object({"configuration-files": _TEXTS, "restart-commands": {**_list(_TEXTS), "description": "argument lists"}})
+    _object({"configuration-files": _TEXTS, "restart-commands": {**_TEXTS, "description": "as a shell takes them"}})
 )
 _FILES = _map(
     _object(
@@ -64,7 +64,17 @@ _TOLD = _object(
         "won": {"type": "boolean"},
     }
 )
-_REPORTED_FILE = _object({"name": _TEXT, "path": _TEXT, "outcome": _one_of("written", "unchanged", "removed", "left")})
+_REPORTED_FILE = _object(
+    {
+        "name": _TEXT,
+        "path": _TEXT,
+        "outcome": _one_of("written", "unchanged", "removed", "left", "failed"),
+        "detail": {**_TEXT, "description": "why it failed"},
+        "fix": _TEXT,
+    },
+    optional=("detail", "fix"),
+)
+_LEFT_OUT = _object({"name": _TEXT, "path": _TEXT, "key": {**_KEY, "description": "what no generator has made yet"}})
 _REPORTED_SERVICE = _object({"name": _TEXT, "outcome": _one_of("done", "failed", "skipped"), "detail": _TEXT})
 _GENERATION = _object(
     {
@@ -113,7 +123,9 @@ ANSWERS: dict[str, Schema] = {
             "services": _list(_REPORTED_SERVICE),
             "unused_keys": _TEXTS,
             "not_run": _TEXTS,
+            "failed_files": _TEXTS,
             "failed_services": _TEXTS,
+            "left_out": _list(_LEFT_OUT),
             "remarks": _TEXTS,
         }
     ),

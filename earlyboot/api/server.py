@@ -18,11 +18,14 @@ from waitress.channel import HTTPChannel
 from waitress.server import UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from earlyboot.api.application import PEER, Application, encoded
+from earlyboot.api.access import is_own
+from earlyboot.api.application import PEER, REASONS, Application, encoded
+from earlyboot.api.arrival import BODY_IN_MEMORY_BYTES, Admission, Arrival, RefusedError
 from earlyboot.api.contract import BODY_LIMIT_BYTES, PROBLEM
 from earlyboot.api.peer import peer_of
 from earlyboot.api.problem import Problem
 from earlyboot.api.service import Service
+from earlyboot.api.writer import Peer
 from hostkit import activation, files
 from hostkit.errors import Fault, HostError, Where
 
@@ -30,7 +33,11 @@ from hostkit.errors import Fault, HostError, Where
 _READ_THREADS = 2
 _WRITE_THREADS = 4
 _CONNECTION_LIMIT = 64
+# Of a user other than root and the server's own, and of all such users: some places stay for the boot.
+_USER_LIMIT = 16
+_OTHERS_LIMIT = 48
 _HEAD_LIMIT_BYTES = 16 << 10
+_HEAD_LIMIT_S = 5
 _REQUEST_LIMIT_S = 20
 _SILENCE_LIMIT_S = 2
 _LEAVE_LIMIT_S = 50  # less than the unit's TimeoutStopSec=
@@ -56,24 +63,50 @@ class _Dispatcher:
         reads = request.error or request.command == "GET"
         (self._readers if reads else self._writers).add_task(channel)
 
+    def admit(self, channel: Any) -> None:
+        self._readers.add_task(_Introduction(channel))
+
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
         self._writers.shutdown(cancel_pending, timeout)
         self._readers.shutdown(cancel_pending, timeout)
 
 
+class _Introduction:
+    """The task of finding out what a new peer may do; until then nothing is read from it."""
+
+    def __init__(self, channel: _Channel) -> None:
+        self._channel = channel
+
+    def service(self) -> None:
+        try:
+            self._channel.admit()
+        except Exception:
+            self.cancel()
+            raise  # a bug: the thread logs it
+
+    def cancel(self) -> None:
+        self._channel.will_close = True
+
+
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """The answer to what is no request: too large, or not HTTP."""
+    """The answer to what is no request, or none that is listened to: too large, not HTTP, not for this peer."""
 
     def execute(self) -> None:
         error = self.request.error
+        if isinstance(error, RefusedError):
+            self._answer(error.problem, REASONS.get(error.problem.status, "Error"))
+            return
         known = {
             413: ("body-too-large", f"the body is larger than {BODY_LIMIT_BYTES:,} bytes", "send less at once"),
             431: ("head-too-large", f"the headers are not below {_HEAD_LIMIT_BYTES:,} bytes", "send shorter ones"),
         }
         fault = known.get(error.code, ("bad-http", "this is not a request in HTTP/1.1", "see RFC 9112"))
-        data = encoded(Problem(error.code, Fault(fault[0], fault[1], Where(), fault[2])).json())
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", PROBLEM))
+        self._answer(Problem(error.code, Fault(fault[0], fault[1], Where(), fault[2])), error.reason)
+
+    def _answer(self, problem: Problem, reason: str) -> None:
+        data = encoded(problem.json())
+        self.status = f"{problem.status} {reason}"
+        self.response_headers += [("Content-Type", PROBLEM), *problem.headers]
         self.set_close_on_finish()
         self.content_length = len(data)
         self.write(data)
@@ -85,12 +118,31 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = _Refusal
     task_class = _Task
 
-    def __init__(self, server: Any, sock: socket.socket, addr: object, adj: Any, map: Any = None) -> None:  # noqa: A002
-        self.peer = peer_of(sock)
+    def __init__(self, server: Any, sock: socket.socket, adj: Any, peer: Peer, map: Any) -> None:  # noqa: A002
+        self.peer = peer
+        self.admission: Admission | None = None
         self.accepted_at = time.monotonic()
         self.has_spoken = False
         self.request_began = 0.0
         super().__init__(server, sock, ("", None), adj, map=map)
+        if server.gate.admits_at_once(peer):
+            self.admission = server.gate.admission(peer)
+        else:
+            server.task_dispatcher.admit(self)
+
+    def admit(self) -> None:
+        """Has the peer listened to from now on; in a thread of its own."""
+        admission = self.server.gate.admission(self.peer)
+        self.accepted_at = time.monotonic()
+        self.admission = admission
+        self.server.pull_trigger()
+
+    def parser_class(self, adj: Any) -> Arrival:
+        assert self.admission is not None
+        return Arrival(adj, self.admission)
+
+    def readable(self) -> bool:
+        return self.admission is not None and bool(super().readable())
 
     def received(self, data: bytes) -> Any:
         self.server.last_busy = now = time.monotonic()
@@ -105,20 +157,43 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         Who has just connected is about to ask: it was accepted, so no other server will ever see its request.
         """
         awaited = not self.has_spoken and time.monotonic() - self.accepted_at < _SILENCE_LIMIT_S
-        return awaited or self.request is not None or bool(self.requests) or self.total_outbufs_len > 0
+        return (
+            awaited
+            or self.admission is None
+            or self.request is not None
+            or bool(self.requests)
+            or self.total_outbufs_len > 0
+        )
 
     def is_late(self) -> bool:
         """Whether a request has been arriving for too long, or never began: bytes now and then keep waitress' own
         time-out away, and silence would hold one of few places."""
         now = time.monotonic()
         if not self.has_spoken:
-            return now - self.accepted_at > _SILENCE_LIMIT_S
-        return self.request is not None and now - self.request_began > _REQUEST_LIMIT_S
+            return now - self.accepted_at > (_REQUEST_LIMIT_S if self.admission is None else _SILENCE_LIMIT_S)
+        request = self.request
+        if request is None:
+            return False
+        # Only a body can take its time: heads are small, and those that never end hold places for nothing.
+        return now - self.request_began > (_REQUEST_LIMIT_S if request.headers_finished else _HEAD_LIMIT_S)
 
 
 class _Server(UnixWSGIServer):  # type: ignore[misc]
-    channel_class = _Channel
+    gate: Application  # waitress keeps the application wrapped
     last_busy = 0.0
+
+    def channel_class(self, _: object, sock: socket.socket, __: object, adj: Any, map: Any) -> None:  # noqa: A002
+        peer = peer_of(sock)
+        if self._has_place_for(peer):
+            _Channel(self, sock, adj, peer, map)
+        else:
+            _turn_away(sock)
+
+    def _has_place_for(self, peer: Peer) -> bool:
+        if is_own(peer):
+            return True
+        uids = [channel.peer.uid for channel in self.active_channels.values() if not is_own(channel.peer)]
+        return len(uids) < _OTHERS_LIMIT and uids.count(peer.uid) < _USER_LIMIT
 
     def busy_channels(self) -> list[_Channel]:
         """The connections with something to do; those whose request is late are closed."""
@@ -129,6 +204,18 @@ class _Server(UnixWSGIServer):  # type: ignore[misc]
                 # waitress would wait until it can be written to; who does not read its answer would stay for ever.
                 channel.handle_close()
         return [channel for channel in self.active_channels.values() if channel.is_busy()]
+
+
+def _turn_away(sock: socket.socket) -> None:
+    what = "this user has too many connections to the server, or all other users together have"
+    data = encoded(Problem(503, Fault("too-many-connections", what, Where(), "close some, or try again")).json())
+    head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM}\r\nContent-Length: {len(data)}\r\n"
+    with sock:
+        try:
+            sock.setblocking(False)
+            sock.send(f"{head}Connection: close\r\n\r\n".encode() + data)
+        except OSError:
+            pass  # it is gone already
 
 
 class Server:
@@ -149,7 +236,8 @@ class Server:
                 threads=_READ_THREADS + _WRITE_THREADS,
                 connection_limit=_CONNECTION_LIMIT,
                 max_request_body_size=BODY_LIMIT_BYTES + 1,  # the first size that is refused
-                inbuf_overflow=2 * BODY_LIMIT_BYTES,
+                inbuf_overflow=BODY_IN_MEMORY_BYTES,
+                outbuf_overflow=256 << 10,
                 max_request_header_size=_HEAD_LIMIT_BYTES,
                 channel_timeout=_REQUEST_LIMIT_S,
                 cleanup_interval=5,
@@ -160,6 +248,7 @@ class Server:
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
         )
+        self._server.gate = application
 
     def stop(self) -> None:
         """Asks the loop to end; safe in a signal handler and from another thread."""

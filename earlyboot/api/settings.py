@@ -7,9 +7,17 @@ from collections.abc import Callable, Mapping
 from earlyboot.api import pending, provenance, query
 from earlyboot.api.approval import approve, refusal
 from earlyboot.api.core import Core, Request, Tagged
+from earlyboot.api.keys import named_keys, named_paths
 from earlyboot.api.problem import Problem, bad_request
 from earlyboot.api.proposal import Line, after, layered
-from earlyboot.api.writer import PENDING_LIMIT, SIZE_LIMIT_BYTES, PendingLimitError, SizeLimitError, json_text
+from earlyboot.api.writer import (
+    KEY_LIMIT,
+    PENDING_LIMIT,
+    SIZE_LIMIT_BYTES,
+    PendingLimitError,
+    SizeLimitError,
+    json_text,
+)
 from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT, flatten
 from hostkit.errors import Fault, Where
@@ -26,7 +34,7 @@ class Settings:
             found = {key: value for key, value in snapshot.settings.items() if _is_below(key, wanted)}
         else:
             prefix = request.query.get("prefix", ROOT)
-            prefix = prefix if prefix.startswith(ROOT) else f"{ROOT}.{prefix}"
+            prefix = prefix if prefix == ROOT or prefix.startswith(f"{ROOT}.") else f"{ROOT}.{prefix}"
             found = {key: value for key, value in snapshot.settings.items() if key.startswith(prefix)}
         return Tagged(snapshot.tag, self._core.shown(request, found))
 
@@ -45,7 +53,7 @@ class Settings:
         self._patch(request, self._checked(settings))
 
     def delete_settings(self, request: Request) -> list[str]:
-        keys = query.keys(request.query)
+        keys = named_keys(self._core, request.query)
         tx = query.transaction(request.query)
         origin = query.origin(request.query, request.peer)
         with self._core.writing(request.if_match) as store:
@@ -63,13 +71,14 @@ class Settings:
             approve(self._core, snapshot.settings, settings, proposal.changed)
 
     def get_origin(self, request: Request) -> list[dict[str, object]]:
-        wanted = [query.rooted(path) for path in query.paths(request.query)]
+        wanted = named_paths(self._core, request.query)
 
         def shown(key: str, value: object) -> object:
             return self._core.shown_value(request, key, value)
 
-        with self._core.reading() as reader, reader.moment():
-            return provenance.explanations(reader, self._core.profile, wanted, shown)
+        with self._core.reading() as reader:
+            told = provenance.read(reader, self._core.profile, wanted)
+        return provenance.explanations(told, shown)
 
     def _checked(self, body: object) -> Mapping[str, object]:
         """A document of settings as flat keys with stable values; `Problem` with every fault."""
@@ -107,5 +116,5 @@ def _add(add: Callable[[], None]) -> None:
 
 
 def too_large() -> Problem:
-    what = f"the settings are larger than {SIZE_LIMIT_BYTES:,} bytes"
+    what = f"the settings have more than {KEY_LIMIT:,} keys or {SIZE_LIMIT_BYTES:,} bytes"
     return Problem(413, Fault("too-large", what, Where(), "large files belong into a bootstrap container"))

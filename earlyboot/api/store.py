@@ -58,6 +58,10 @@ class Difference(NamedTuple):
     after: object
 
 
+class FullError(HostError):
+    """The disk of the store is full."""
+
+
 class UnknownGenerationError(Exception):
     """There is no generation of that number, or it is forgotten."""
 
@@ -67,6 +71,11 @@ _SETTINGS_AT = """
         SELECT *, row_number() OVER (PARTITION BY key ORDER BY generation DESC, ordinal DESC) AS place
         FROM change WHERE generation <= ?
     ) WHERE place = 1 AND value IS NOT NULL ORDER BY key
+"""
+
+_CHANGES = """
+    SELECT generation, key, value, origin FROM change WHERE key IN (SELECT value FROM json_each(?))
+    ORDER BY key, generation, ordinal
 """
 
 
@@ -145,13 +154,9 @@ class Reader:
         rows = self._rows(f"SELECT {columns} FROM generation ORDER BY id DESC LIMIT ?", -1 if limit is None else limit)
         return [Generation(*row) for row in rows]  # type: ignore[arg-type]  # the table's own column types
 
-    def settings_at(self, generation: int) -> dict[str, Entry]:
-        """What was set in a generation, by key; nothing in generation 0. `UnknownGenerationError` for one that is none."""
-        return {key: Entry(self._parsed(text), origin, number) for key, text, origin, number in self.texts(generation)}
-
     def texts(self, generation: int | None = None) -> list[tuple[str, str, str, int]]:
         """What is live, or was in a generation, in the order of the keys: key, value as JSON, origin, which generation
-        set it."""
+        set it. `UnknownGenerationError` for one that is none."""
         if generation is None:
             rows = self._rows("SELECT key, value, origin, generation FROM live ORDER BY key")
         elif generation and not self._rows("SELECT 1 FROM generation WHERE id = ?", generation):
@@ -170,11 +175,10 @@ class Reader:
             if before.get(key) != after.get(key)
         ]
 
-    def changes(self, key: str) -> list[Change]:
-        """Every value that a key was ever given, oldest first; the last one of a generation is the one that won."""
-        rows = self._rows(
-            "SELECT generation, key, value, origin FROM change WHERE key = ? ORDER BY generation, ordinal", key
-        )
+    def changes(self, *keys: str) -> list[Change]:
+        """Every value that each key was ever given, by key, oldest first; the last one of a generation is the one that
+        won."""
+        rows = self._rows(_CHANGES, json.dumps(keys))
         return [
             Change(_whole(generation), str(key), None if value is None else self._parsed(value), str(origin))
             for generation, key, value, origin in rows
@@ -239,14 +243,15 @@ def damage_named(path: str) -> Iterator[None]:
         if isinstance(error, UnicodeDecodeError) or "decode" in str(error):
             # sqlite3 quotes the text, which may be a secret.
             raise _damaged(path, "a text in it is not UTF-8") from None
-        raise _damaged(path, str(error), full=getattr(error, "sqlite_errorname", "") == "SQLITE_FULL") from None
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+            fault = Fault("store", f"the settings store: {error}", Where(path), "free space on this file system")
+            raise FullError(fault) from None
+        raise _damaged(path, str(error)) from None
 
 
-def _damaged(path: str, what: str, *, full: bool = False) -> HostError:
+def _damaged(path: str, what: str) -> HostError:
     fix = "if the file is damaged, move it away: the next boot is a first boot then"
-    return HostError(
-        Fault("store", f"the settings store: {what}", Where(path), "free space on this file system" if full else fix)
-    )
+    return HostError(Fault("store", f"the settings store: {what}", Where(path), fix))
 
 
 def _whole(value: object) -> int:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from earlyboot.api import pending, query
 from earlyboot.api.approval import approve
 from earlyboot.api.core import Core, Request
+from earlyboot.api.keys import named_keys
 from earlyboot.api.pending import NothingPendingError
 from earlyboot.api.problem import Problem
 from earlyboot.api.proposal import Proposal, after, layered
+from earlyboot.api.report import failures
 from earlyboot.api.settings import too_large
 from earlyboot.api.writer import Peer, SizeLimitError, Store
 from earlyboot.render.record import Applied
@@ -69,18 +71,15 @@ class Transactions:
             return commit(self._core, store, proposal, request.peer, identity=identity, replaced=replaced)
 
     def apply(self, request: Request) -> dict[str, object]:
-        outcome, generation = self._apply(query.keys(request.query) if "keys" in request.query else [])
+        outcome, generation = self._apply(named_keys(self._core, request.query) if "keys" in request.query else [])
         return {"generation": generation, **outcome.json()}
 
     def commit_and_apply(self, request: Request) -> list[str]:
         changed = self.commit_tx(request)
         outcome, _ = self._apply([])
-        failed = [service for service in outcome.services if service.outcome == "failed"]
+        failed = failures(outcome.json())
         if failed:
-            fix = "the settings are committed and the files written; mend the service, then POST /tx/apply"
-            raise Problem(
-                500, *(Fault("service", f"{service.name}: {service.detail}", Where(), fix) for service in failed)
-            )
+            raise Problem(500, *failed)
         return changed
 
     def _apply(self, keys: list[str]) -> tuple[Outcome, int]:
@@ -97,7 +96,7 @@ class Transactions:
             )
             record = Applied(snapshot.generation, self._core.digest, outcome.notes(), outcome.record)
             with self._core.writing() as store:
-                store.record_applied(record)
+                store.record_applied(record, succeeded=outcome.succeeded)
         return outcome, snapshot.generation
 
 
@@ -129,11 +128,12 @@ def _refuse_conflicts(store: Store, proposal: Proposal) -> None:
     found = pending.conflicts(store, proposal)
     if not found:
         return
+    began = pending.began(store, proposal.tx)
     fix = f"GET /settings, then DELETE /tx?tx={proposal.tx} and begin again"
     faults = [
         Fault(
             "conflict",
-            f"{conflict.key} was changed in generation {conflict.generation}, after the transaction began",
+            f"{conflict.key} {_changed(conflict.generation, began)}",
             Where(key=conflict.key),
             fix,
         )
@@ -143,3 +143,9 @@ def _refuse_conflicts(store: Store, proposal: Proposal) -> None:
         what = f"{len(found) - _SHOWN_CONFLICTS:,} more keys were changed after the transaction began"
         faults.append(Fault("too-many", what, Where(), fix))
     raise Problem(409, *faults)
+
+
+def _changed(generation: int | None, began: int | None) -> str:
+    if generation is None:
+        return f"may have been changed: generation {began}, in which the transaction began, is forgotten"
+    return f"was changed in generation {generation}, after the transaction began"

@@ -9,14 +9,15 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from earlyboot.api import schema
 from earlyboot.api.proposal import Line, Proposal
-from earlyboot.api.store import PHASES, Reader, damage_named
+from earlyboot.api.store import PHASES, FullError, Reader, damage_named
 from earlyboot.render.record import Applied
 from hostkit import files
 from hostkit.errors import HostError
@@ -26,9 +27,16 @@ PENDING_LIMIT = 64
 ABANDONED_S = 24 * 3600.0
 # Of the keys, values and origins of one transaction, and of all live settings: every apply holds them in memory.
 SIZE_LIMIT_BYTES = 8 << 20
+# Of the same: a short key costs far more as an object than as text.
+KEY_LIMIT = 25_000
 # Of what the remembered generations were told.
 HISTORY_LIMIT_BYTES = 64 << 20
 REMEMBERED = 1000
+# What SQLite's log keeps of the disk when its content is in the file.
+_LOG_BYTES = 1 << 20
+
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
 
 
 class Peer(NamedTuple):
@@ -45,7 +53,23 @@ class PendingLimitError(Exception):
 
 
 class SizeLimitError(Exception):
-    """The transaction, or what would be live after it, is larger than `SIZE_LIMIT_BYTES`."""
+    """The transaction, or what would be live after it, is larger than `SIZE_LIMIT_BYTES` or `KEY_LIMIT`."""
+
+
+def _again_when_full(
+    method: Callable[Concatenate[Store, _Given], _Answer],
+) -> Callable[Concatenate[Store, _Given], _Answer]:
+    """A write that met a full disk is tried once more when there may be room."""
+
+    @wraps(method)
+    def write(store: Store, /, *given: _Given.args, **named: _Given.kwargs) -> _Answer:
+        try:
+            return method(store, *given, **named)
+        except FullError:
+            with store._making_room():
+                return method(store, *given, **named)
+
+    return write
 
 
 class Store(Reader):
@@ -65,9 +89,15 @@ class Store(Reader):
         super().__init__(path, writable=True)
         try:
             with damage_named(path):
+                # Of a new file; only so can pages be given back when the disk is full.
+                self._database.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")
+                # Enough while the tables are made: what makes them durable is that the log is emptied into the file.
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                self._database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             self._migrate()
+            with damage_named(path):
+                self._database.execute("PRAGMA synchronous = FULL")
         except HostError:
             self.close()
             raise
@@ -79,6 +109,9 @@ class Store(Reader):
                 for statement in _statements(schema.MIGRATIONS[number]):
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {number + 1}")
+            if number + 1 == len(schema.MIGRATIONS):
+                # A disk that is full later must hold the tables already: the file could not grow any more.
+                self._empty_log()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -92,10 +125,35 @@ class Store(Reader):
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
 
+    @contextmanager
+    def _making_room(self) -> Iterator[None]:
+        """On a full disk: empties the log before and after, and what goes inside goes without being overwritten, which
+        would need room in the log."""
+        self._empty_log()
+        (overwriting,) = self._rows("PRAGMA secure_delete")[0]
+        self._rows("PRAGMA secure_delete = OFF")
+        try:
+            yield
+            # The log can go into the file only where the file does not have to grow.
+            with damage_named(self.path):
+                # A script is run to its end: `execute` would give back one page.
+                self._database.executescript("PRAGMA incremental_vacuum")
+            self._empty_log()
+        finally:
+            self._rows(f"PRAGMA secure_delete = {overwriting}")
+
+    def _empty_log(self) -> None:
+        try:
+            self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        except FullError:
+            pass  # nothing is lost; it is tried again
+
+    @_again_when_full
     def patch(self, tx: str, values: Mapping[str, object], origin: str) -> None:
         """Adds values to a pending transaction; of two patches with the same key the later one wins."""
         self._add(tx, [Line(key, json_text(value), origin) for key, value in values.items()])
 
+    @_again_when_full
     def unset(self, tx: str, keys: list[str], origin: str) -> None:
         """Has the commit of a transaction unset keys and all keys below each, those it has set so far too."""
         self._add(tx, [Line(key, None, origin) for key in dict.fromkeys(keys)])
@@ -112,6 +170,7 @@ class Store(Reader):
             database.executemany("INSERT INTO pending VALUES (?, ?, ?, ?, ?)", [(tx, *number, *line) for line in lines])
             _bound(database, "pending WHERE tx = ?", tx)
 
+    @_again_when_full
     def discard(self, tx: str) -> list[str]:
         """Drops a pending transaction and returns the keys it had."""
         with self._transaction() as database:
@@ -119,6 +178,7 @@ class Store(Reader):
             _close(database, tx)
         return [str(key) for (key,) in rows]
 
+    @_again_when_full
     def commit(
         self, proposal: Proposal, peer: Peer, *, identity: str | None = None, replaced: bool = False
     ) -> list[str]:
@@ -130,6 +190,8 @@ class Store(Reader):
         with self._transaction() as database:
             if self.generation() != proposal.generation:
                 raise AssertionError("the store was committed to after the proposal was made")
+            if proposal.closes is not None:
+                _close(database, proposal.closes)
             if proposal.changed or identity is not None:
                 generation = self._record_generation(database, proposal, peer)
                 database.executemany("DELETE FROM live WHERE key = ?", [(key,) for key in proposal.unsets])
@@ -139,8 +201,6 @@ class Store(Reader):
                 )
                 self._forget(database)
             _bound(database, "live")
-            if proposal.closes is not None:
-                _close(database, proposal.closes)
             if identity is not None:
                 if replaced:
                     # Whose settings went away is not configured any more, should its disk come back to it.
@@ -167,15 +227,27 @@ class Store(Reader):
     def _forget(self, database: sqlite3.Connection) -> None:
         """Drops the oldest generations above the limits, never the newest.
 
+        An open transaction is judged by the generation in which it began: from there on only the size counts, unless
+        nobody has touched it for `ABANDONED_S`.
+
         Of their lines those stay that say what was set when the oldest remembered generation began: each of the
         remembered ones can still be put together.
         """
         number, total = database.execute("SELECT count(*), sum(size_bytes) FROM generation").fetchone()
         if number <= self._remembered and total <= HISTORY_LIMIT_BYTES:
             return
+        (needed,) = database.execute(
+            """
+            SELECT count(*) FROM generation WHERE id >= (SELECT min(began) FROM tx WHERE began > 0 AND touched_at >= ?)
+            """,
+            (time.time() - ABANDONED_S,),
+        ).fetchone()
+        remembered = max(self._remembered, needed)
+        if number <= remembered and total <= HISTORY_LIMIT_BYTES:
+            return
         rows = database.execute("SELECT id, size_bytes FROM generation ORDER BY id DESC").fetchall()
         kept = size = 0
-        for _, size_bytes in rows[: self._remembered]:
+        for _, size_bytes in rows[:remembered]:
             size += size_bytes
             if kept and size > HISTORY_LIMIT_BYTES:
                 break
@@ -201,11 +273,13 @@ class Store(Reader):
             )
             database.execute("DELETE FROM generation WHERE id = ?", (forgotten,))
 
+    @_again_when_full
     def rename_machine(self, before: str, identity: str) -> None:
         """Gives a machine's row the identity that it has now."""
         with self._transaction() as database:
             database.execute("UPDATE OR REPLACE machine SET identity = ? WHERE identity = ?", (identity, before))
 
+    @_again_when_full
     def reach_phase(self, identity: str, phase: str) -> bool:
         """Moves an identity forward; `False` where the store does not know it. Going back is no move."""
         with self._transaction() as database:
@@ -218,8 +292,9 @@ class Store(Reader):
                 )
         return True
 
-    def record_applied(self, applied: Applied) -> None:
-        """Records an apply that succeeded; machines that waited for it are `applied` from now on."""
+    @_again_when_full
+    def record_applied(self, applied: Applied, *, succeeded: bool = True) -> None:
+        """Records what an apply left; where it succeeded, machines that waited for it are `applied` from now on."""
         with self._transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO applied VALUES (1, ?, ?, ?)",
@@ -227,9 +302,10 @@ class Store(Reader):
             )
             database.execute("DELETE FROM applied_file")
             database.executemany("INSERT INTO applied_file VALUES (?, ?, ?, ?, ?, ?, ?, ?)", applied.files)
-            database.execute(
-                "UPDATE machine SET phase = 'applied', changed_at = ? WHERE phase = 'committed'", (time.time(),)
-            )
+            if succeeded:
+                database.execute(
+                    "UPDATE machine SET phase = 'applied', changed_at = ? WHERE phase = 'committed'", (time.time(),)
+                )
 
 
 def json_text(value: object) -> str:
@@ -255,8 +331,9 @@ def _close(database: sqlite3.Connection, tx: str) -> None:
 
 
 def _bound(database: sqlite3.Connection, table: str, *values: object) -> None:
-    query = f"SELECT coalesce(sum(length(key) + coalesce(length(value), 0) + length(origin)), 0) FROM {table}"
-    if database.execute(query, values).fetchone()[0] > SIZE_LIMIT_BYTES:
+    size = "coalesce(sum(length(key) + coalesce(length(value), 0) + length(origin)), 0)"
+    number, size_bytes = database.execute(f"SELECT count(*), {size} FROM {table}", values).fetchone()
+    if number > KEY_LIMIT or size_bytes > SIZE_LIMIT_BYTES:
         raise SizeLimitError
 
 

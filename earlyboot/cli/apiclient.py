@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 
 from earlyboot.api.client import Client, RefusedError
+from earlyboot.api.report import failures
 from earlyboot.cli import documents
 from earlyboot.cli.main import run as run_program
 from earlyboot.cli.table import aligned
 from earlyboot.config.paths import Paths
+from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT
 from hostkit import toml
 from hostkit.errors import ApiError, EarlybootError, Fault, HostError, OperatorError, Where, printable
+
+_ROOTS = (ROOT, "services", "configuration-files", "os")
+_AGAIN = "run: apiclient raw -m POST -u /tx/apply"
 
 
 def run() -> None:
@@ -35,11 +41,35 @@ def get(arguments: argparse.Namespace, paths: Paths) -> int:
                 status, body = client.raw("GET", prefix)
                 _print_raw(status, body)
                 return 0 if status < 400 else ApiError.exit_status
-            found = client.call("get_all", prefix=prefix)
-            assert isinstance(found, dict)
-            _merge(answer, found)
+            _merge(answer, _named(client, prefix))
     _show(answer, arguments.format)
     return 0
+
+
+def _named(client: Client, text: str) -> Mapping[str, object]:
+    """What a key or the beginning of one names; without one of the roots it is a setting's."""
+    text = text if text.partition(".")[0] in _ROOTS else f"{ROOT}.{text}"
+    if _is_key(client, text):
+        settings = client.call("get_settings", keys=text)
+        return {ROOT: settings} if settings else {}
+    found = client.call("get_all", prefix=text)
+    assert isinstance(found, dict)
+    return found
+
+
+def _is_key(client: Client, text: str) -> bool:
+    """Whether `text` is a whole key below the settings. The server knows: an image has groups of its own."""
+    try:
+        if parse_key(text)[:1] != (ROOT,) or text == ROOT:
+            return False
+        client.call("affected_services", keys=text)
+    except ValueError:
+        return False
+    except RefusedError as refused:
+        if refused.status != 400:
+            raise
+        return False
+    return True
 
 
 def _show(tree: Mapping[str, object], form: str | None) -> None:
@@ -87,38 +117,57 @@ def set_settings(arguments: argparse.Namespace, paths: Paths) -> int:
 
 def unset(arguments: argparse.Namespace, paths: Paths) -> int:
     """Keys, and all keys below each, go away; a default shows again."""
-    return _change(arguments, paths, "delete_settings", None, keys=",".join(arguments.key))
-
-
-def _change(arguments: argparse.Namespace, paths: Paths, endpoint: str, body: object, **parameters: str | None) -> int:
-    """One change in a transaction of its own."""
-    tx = f"apiclient-{arguments.verb}-{os.urandom(8).hex()}"
     with _client(arguments, paths) as client:
-        try:
-            client.call(endpoint, body, tx=tx, **parameters)
-        except RefusedError as refused:
-            client.call("delete_tx", tx=tx)
-            # What the model refuses is what the operator typed, as it is for `apply`.
-            raise _blamed(refused) from None
+        tx = _changed(client, arguments.verb, "delete_settings", None, keys=",".join(arguments.key))
+        for key in arguments.key:
+            told = client.call("get_origin", keys=key)
+            assert isinstance(told, list)
+            if not told:
+                print(printable(f"{key} is not set"), file=sys.stderr)
+            elif not any(row["won"] and row["generation"] for setting in told for row in setting["set_by"]):
+                print(printable(f"{key} is a default of the profile: it can be set, not unset"), file=sys.stderr)
         return _commit_and_apply(client, tx, arguments.format)
+
+
+def _change(arguments: argparse.Namespace, paths: Paths, endpoint: str, body: object) -> int:
+    """One change in a transaction of its own."""
+    with _client(arguments, paths) as client:
+        return _commit_and_apply(client, _changed(client, arguments.verb, endpoint, body), arguments.format)
+
+
+def _changed(client: Client, verb: str, endpoint: str, body: object, **parameters: str | None) -> str:
+    """The new transaction that holds a change; none is left where the change is refused."""
+    tx = f"apiclient-{verb}-{os.urandom(8).hex()}"
+    try:
+        client.call(endpoint, body, tx=tx, **parameters)
+    except RefusedError as refused:
+        client.call("delete_tx", tx=tx)
+        # What the model refuses is what the operator typed, as it is for `apply`.
+        raise _blamed(refused) from None
+    return tx
 
 
 def apply(arguments: argparse.Namespace, paths: Paths) -> int:
     """Every document is read and checked before the first is committed; a later one wins, key by key."""
-    sources = documents.read_all(arguments.uri or ["-"])
     tx = f"apiclient-apply-{os.urandom(8).hex()}"
-    faults: list[Fault] = []
+    errors: list[EarlybootError] = []
     with _client(arguments, paths) as client:
-        for source in sources:
+        for document in documents.read_all(arguments.uri or ["-"]):
+            if isinstance(document, EarlybootError):
+                errors.append(document)
+                continue
             try:
-                client.call("patch_settings", source.settings, tx=tx, origin=source.origin)
+                client.call("patch_settings", document.settings, tx=tx, origin=document.origin)
             except RefusedError as refused:
                 if refused.status != 400:
+                    client.call("delete_tx", tx=tx)
                     raise
-                faults += source.place(zip(refused.faults, refused.paths, strict=True))
-        if faults:
+                errors.append(OperatorError(*document.place(zip(refused.faults, refused.paths, strict=True))))
+            except ApiError as error:
+                raise documents.all_of([*errors, error]) from None
+        if errors:
             client.call("delete_tx", tx=tx)
-            raise OperatorError(*faults)
+            raise documents.all_of(errors)
         return _commit_and_apply(client, tx, arguments.format)
 
 
@@ -129,13 +178,13 @@ def _commit_and_apply(client: Client, tx: str, form: str | None) -> int:
         if refused.status == 422:
             return 0
         client.call("delete_tx", tx=tx)
-        raise _blamed(refused) from None
+        raise _blamed(refused, "look at the settings, and begin again") from None
     assert isinstance(changed, list)
     return applied(client, changed, form)
 
 
 def applied(client: Client, changed: list[str], form: str | None) -> int:
-    """Applies what was committed. `HostError` with every service that did not take it."""
+    """Applies what was committed. `HostError` with every file and every service that failed."""
     report = client.call("apply")
     assert isinstance(report, dict)
     if form == "json":
@@ -144,17 +193,24 @@ def applied(client: Client, changed: list[str], form: str | None) -> int:
         written = [file["path"] for file in report["files"] if file["outcome"] in ("written", "removed")]
         for line in (*(f"changed {key}" for key in changed), *(f"wrote {path}" for path in written)):
             print(printable(line))
-    failed = [service for service in report["services"] if service["outcome"] == "failed"]
+    failed = failures(report, _AGAIN)
     if failed:
-        fix = "the settings are committed; mend the service, then POST /tx/apply"
-        raise HostError(
-            *(Fault("service", f"{service['name']}: {service['detail']}", Where(), fix) for service in failed)
-        )
+        raise HostError(*failed)
     return 0
 
 
-def _blamed(refused: RefusedError) -> EarlybootError:
-    return OperatorError(*refused.faults) if refused.status == 400 else refused
+def _blamed(refused: RefusedError, after_conflict: str = "") -> EarlybootError:
+    """A refusal in the words of the command line, where those of the API speak of requests."""
+    match refused.status:
+        case 400:
+            return OperatorError(*refused.faults)
+        case 409 if after_conflict and refused.faults[0].code == "conflict":
+            fix = after_conflict
+        case 422:
+            fix = "see: apiclient tx list; to change settings at once: apiclient set motd=hello"
+        case _:
+            return refused
+    return RefusedError(refused.status, [fault._replace(fix=fix) for fault in refused.faults], refused.paths)
 
 
 def tx(arguments: argparse.Namespace, paths: Paths) -> int:
@@ -176,7 +232,10 @@ def tx(arguments: argparse.Namespace, paths: Paths) -> int:
                 try:
                     changed = client.call("commit_tx", tx=arguments.tx)
                 except RefusedError as refused:
-                    raise _blamed(refused) from None
+                    begin = (
+                        f"look at the settings, then: apiclient tx delete {shlex.quote(arguments.tx)}, and begin again"
+                    )
+                    raise _blamed(refused, begin) from None
                 assert isinstance(changed, list)
                 return applied(client, changed, arguments.format)
     return 0

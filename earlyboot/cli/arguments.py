@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from earlyboot.config.paths import PROFILE_NAMES, Paths
 from hostkit.errors import EarlybootError, Fault, OperatorError, Where
 
 VERSION = "0.1.0"
 _BY_TERMINAL = "for people or for programs; by whether the output is a terminal, if not given"
+_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _RAW_OPTIONS = ("-u", "--uri", "-m", "-X", "--method", "-d", "--data")
 
 
@@ -53,7 +54,14 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"earlyboot {VERSION}")
     parser.add_argument("--root", metavar="DIR", default="/", help="work on the system below DIR instead of /")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _verbs_of_the_boot(verbs)
+    _verbs_of_documents(verbs)
+    _verbs_of_generations(verbs)
+    _verb_simulate(verbs)
+    return parser
 
+
+def _verbs_of_the_boot(verbs: _Verbs) -> None:
     stage = _verb(verbs, "stage", "stage:stage", "run one stage of the boot; what the units call")
     stage.add_argument("stage", choices=("settings", "finish"))
     _format(stage, "progress as one JSON object a line")
@@ -80,6 +88,8 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     status.add_argument("--strict", action="store_true", help="exit with 11 where the boot is degraded")
     _format(status)
 
+
+def _verbs_of_documents(verbs: _Verbs) -> None:
     validate = _verb(verbs, "validate", "validate:validate", "check user data as a boot would")
     validate.add_argument("file", metavar="FILE", nargs="+")
     validate.add_argument("--profile", choices=PROFILE_NAMES, help="check for this profile (the configured one)")
@@ -93,6 +103,8 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     explain.add_argument("key", metavar="KEY")
     _format(explain)
 
+
+def _verbs_of_generations(verbs: _Verbs) -> None:
     history = _verb(verbs, "history", "history:history", "list the commits: when, by whom, how many keys they changed")
     history.add_argument("--limit", metavar="N", type=_count, default=100, help="at most N, the newest (100)")
     _format(history)
@@ -106,12 +118,13 @@ def earlyboot_parser() -> argparse.ArgumentParser:
     rollback.add_argument("generation", metavar="GENERATION", type=_generation)
     _format(rollback)
 
+
+def _verb_simulate(verbs: _Verbs) -> None:
     simulate = _verb(verbs, "simulate", "simulate:simulate", "run a whole first boot in a throwaway root")
     simulate.add_argument("--user-data", metavar="FILE", required=True)
     simulate.add_argument("--platform", choices=("ec2", "metal"), default="ec2")
     simulate.add_argument("--root", metavar="DIR", dest="simulated_root", help="use and keep this root")
     _format(simulate)
-    return parser
 
 
 def apiclient_parser() -> argparse.ArgumentParser:
@@ -169,9 +182,7 @@ def with_verb(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, handler: str, meaning: str
-) -> argparse.ArgumentParser:
+def _verb(verbs: _Verbs, name: str, handler: str, meaning: str) -> argparse.ArgumentParser:
     verb = verbs.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.", allow_abbrev=False)
     verb.set_defaults(handler=handler, verb=name)
     return verb

@@ -16,20 +16,26 @@ from providers.decode import decode
 
 LIMIT_BYTES = 2 << 20
 _DEADLINE_S = 30.0
+_FILE = "file://"
+_SCHEME = "[A-Za-z][0-9A-Za-z+.-]*"
 
 
-def read_all(uris: Sequence[str]) -> list[Source]:
-    """The documents in the order given. Every fault of every document is raised at once."""
-    sources = []
-    errors: list[EarlybootError] = []
+def read_all(uris: Sequence[str]) -> list[Source | EarlybootError]:
+    """The documents in the order given, and why there is none where one cannot be read."""
+    found: list[Source | EarlybootError] = []
     for uri in uris:
         try:
-            sources.append(_read(uri))
+            found.append(_read(uri))
         except EarlybootError as error:
-            errors.append(error)
-    if errors:
-        raise type(errors[0])(*(fault for error in errors for fault in error.faults))
-    return sources
+            found.append(error)
+    return found
+
+
+def all_of(errors: Sequence[EarlybootError]) -> EarlybootError:
+    """Errors as one, which is of the kind of the first."""
+    if len(errors) == 1:
+        return errors[0]
+    return type(errors[0])(*(fault for error in errors for fault in error.faults))
 
 
 def _read(uri: str) -> Source:
@@ -53,9 +59,9 @@ def _name(uri: str) -> str:
     """What errors and the record call a document: a URL without its user and its query, which may be credentials."""
     if uri == "-":
         return "standard input"
-    if not uri.startswith(("http://", "https://")):
+    scheme, colon, rest = uri.partition("://")
+    if not colon or uri.startswith(_FILE) or not re.fullmatch(_SCHEME, scheme):
         return uri
-    scheme, _, rest = uri.partition("://")
     address, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}://{address.rpartition('@')[2]}{slash}{path}"
 
@@ -65,7 +71,12 @@ def _bytes(uri: str, name: str) -> bytes:
         return files.read_descriptor(sys.stdin.fileno(), "standard input", LIMIT_BYTES)
     if uri.startswith(("http://", "https://")):
         return _fetch(uri, name)
-    path = uri.removeprefix("file://")
+    scheme, colon, _ = uri.partition("://")
+    if colon and not uri.startswith(_FILE) and re.fullmatch(_SCHEME, scheme):
+        what = f"documents cannot be fetched by {scheme}"
+        fix = "give a file, or a URL that begins with file://, http:// or https://"
+        raise OperatorError(Fault("bad-url", what, Where(name), fix))
+    path = uri.removeprefix(_FILE)
     data = files.read(path, LIMIT_BYTES)
     if data is None:
         raise OperatorError(Fault("no-file", "there is no such file", Where(path), "give the path of a file"))

@@ -28,7 +28,13 @@ def history(arguments: argparse.Namespace, paths: Paths) -> int:
         print(json.dumps([generation._asdict() for generation in found], indent=1))
     else:
         rows = [
-            (str(one.id), _when(one.committed_at), _who(one.uid), one.tx, f"{one.changed} keys changed")
+            (
+                str(one.id),
+                _when(one.committed_at),
+                _who(one.uid),
+                one.tx,
+                f"{one.changed} {'key' if one.changed == 1 else 'keys'} changed",
+            )
             for one in found
         ]
         print("\n".join(aligned(rows, _WIDTH)) if rows else "nothing was committed yet")
@@ -92,6 +98,10 @@ def _changed(row: dict[str, object]) -> Sequence[str]:
 
 def _text(value: object) -> str:
     return printable(json.dumps(value, ensure_ascii=False))
+
+
+def _changes(number: int) -> str:
+    return f"{number} {'key' if number == 1 else 'keys'} changed"
 
 
 def _when(seconds: float) -> str:

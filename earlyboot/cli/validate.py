@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from earlyboot.config import options, profile
@@ -14,11 +14,14 @@ from earlyboot.config.paths import Paths
 from earlyboot.model.check import KeyFault, check
 from earlyboot.model.custom import CustomGroup, gaps
 from earlyboot.model.fit import verified_groups
+from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT
 from earlyboot.stages.sources import Source, parse_user_data
 from hostkit import files, toml
 from hostkit.errors import EarlybootError, Fault, HostError, OperatorError, Where
 from providers.decode import decode, too_large
+
+_STDIN = "standard input"
 
 
 class _Checked(NamedTuple):
@@ -39,13 +42,17 @@ def validate(arguments: argparse.Namespace, paths: Paths) -> int:
     errors: list[EarlybootError] = []
     for name in arguments.file:
         try:
-            good.append(_checked(name, configured.limits, chosen, custom))
+            good.append(_checked(_STDIN if name == "-" else name, configured.limits, chosen, custom))
         except EarlybootError as found:
             errors.append(found)
+    faults = [*_template_faults(chosen, paths)]
     if not errors:
-        faults = _faults_together(good, chosen, custom)
-        errors += [OperatorError(*faults)] if faults else []
-    (_print_json if arguments.format == "json" else _print_text)(good, errors)
+        faults += _faults_together(good, chosen, custom)
+    errors += [OperatorError(*dict.fromkeys(faults))] if faults else []
+    if arguments.format == "json":
+        _print_json(good, errors)
+    else:
+        _print_text(good, errors, chosen.name)
     return errors[0].exit_status if errors else 0
 
 
@@ -56,20 +63,24 @@ def _print_json(good: Iterable[_Checked], errors: Iterable[EarlybootError]) -> N
     print(json.dumps(found, indent=1))
 
 
-def _print_text(good: Iterable[_Checked], errors: list[EarlybootError]) -> None:
+def _print_text(good: Iterable[_Checked], errors: list[EarlybootError], profile_name: str) -> None:
     blamed = {fault.where.source for error in errors for fault in error.faults}
     for file in good:
         for warning in file.warnings:
             print(warning.text("warning"), file=sys.stderr)
         if file.name not in blamed:
-            print(f"{file.name}: valid")
+            print(f"{file.name}: valid for the profile {profile_name}")
     for error in errors:
         print(error, file=sys.stderr)
 
 
 def _checked(name: str, limits: toml.Limits, chosen: profile.Profile, custom: Mapping[str, CustomGroup]) -> _Checked:
     try:
-        raw = files.read(name, limits.size_bytes)
+        raw = (
+            files.read_descriptor(sys.stdin.fileno(), name, limits.size_bytes)
+            if name == _STDIN
+            else files.read(name, limits.size_bytes)
+        )
     except HostError as error:
         if error.faults[0].code == "too-large":
             raise too_large(name, limits.size_bytes) from None
@@ -87,9 +98,18 @@ def _checked(name: str, limits: toml.Limits, chosen: profile.Profile, custom: Ma
     source = Source(name, name, settings, text)
     stable, faults = check(settings, chosen.groups, custom)
     if faults:
-        found = ((Fault(fault.code, fault.what, Where(), fault.fix), fault.path) for fault in faults)
+        found = ((Fault(fault.code, fault.what, Where(), _fix(fault, chosen)), fault.path) for fault in faults)
         raise OperatorError(*source.place(found))
     return _Checked(name, source, stable, warnings)
+
+
+def _fix(fault: KeyFault, chosen: profile.Profile) -> str:
+    """On a workstation the usual mistake is not the group but the profile."""
+    if fault.code == "unknown-group":
+        others = profile.profiles_with(str(fault.path[0]))
+        if others and chosen.name not in others:
+            return f"it is in the profile {others[0]}: add --profile {others[0]}"
+    return fault.fix
 
 
 def _faults_together(good: list[_Checked], chosen: profile.Profile, custom: Mapping[str, CustomGroup]) -> list[Fault]:
@@ -103,7 +123,49 @@ def _faults_together(good: list[_Checked], chosen: profile.Profile, custom: Mapp
     stable, _ = check(settings, chosen.groups, custom)
     generated = [generator.key for generator in chosen.generators]
     found = [*broken_rules(stable, generated), *gaps(stable, custom, chosen.defaults)]
-    return [_placed(fault, [file.source for file in good if file.source]) for fault in found]
+    sources = [file.source for file in good if file.source]
+    if found:
+        return [_placed(fault, sources) for fault in found]
+    return [_placed_by_key(fault, sources) for fault in _render_faults(stable, chosen)]
+
+
+def _template_faults(chosen: profile.Profile, paths: Paths) -> Iterator[Fault]:
+    """What is wrong with the image builder's templates whatever the settings are."""
+    for spec in chosen.files:
+        if spec.template is None or not spec.template.startswith(f"{paths.profiles_folder}/"):
+            continue
+        from earlyboot.render.templates import verify
+
+        try:
+            verify(spec.template, spec.format)
+        except HostError as error:
+            yield from error.faults
+
+
+def _render_faults(settings: Mapping[str, object], chosen: profile.Profile) -> list[Fault]:
+    """Why a file cannot be made of settings on an image with every consumer, whatever else this machine has."""
+    from earlyboot.model.tree import flatten
+    from earlyboot.render.fileset import render_files
+    from earlyboot.render.plan import make_plan
+    from earlyboot.render.renderers import Context
+
+    flat = flatten(settings)
+    nothing = Context(read=lambda path: None, list=lambda folder, suffix: (), access_user=chosen.access_user)
+    faults: list[Fault] = []
+    for spec in make_plan(flat, chosen, lambda path: True, ()).wanted:
+        # One at a time: of two that go to the same path, an image has the consumer of one.
+        try:
+            render_files(flat, (spec,), chosen, nothing)
+        except HostError as error:
+            faults += error.faults
+    return faults
+
+
+def _placed_by_key(fault: Fault, sources: list[Source]) -> Fault:
+    """A fault of a template stays where the template has it."""
+    if fault.where.key is None or fault.where.source is not None:
+        return fault
+    return _placed(KeyFault(parse_key(fault.where.key)[1:], fault.code, fault.what, fault.fix), sources)
 
 
 def _placed(fault: KeyFault, sources: list[Source]) -> Fault:

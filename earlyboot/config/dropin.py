@@ -19,7 +19,7 @@ _LIMITS = toml.LIMITS._replace(size_bytes=FILE_LIMIT_BYTES)
 FORMATS = ("text", "free", "toml", "ini", "json", "shell", "systemd")
 # What `format_key` of the model writes: a segment stands in quotes where, and only where, it holds a dot.
 _SEGMENT = r'(?:[A-Za-z0-9_/-]+|"[A-Za-z0-9_/-]*\.[A-Za-z0-9_./-]*")'
-_SETTINGS_KEY = re.compile(rf"settings((?:\.{_SEGMENT})+)")
+_SETTINGS_KEY = re.compile(rf"(?!settings\Z)(?:settings\.)?{_SEGMENT}(?:\.{_SEGMENT})*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # A file below the folder of the drop-ins, so that a change of any of them is seen by looking at that folder.
 _BESIDE = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -88,9 +88,17 @@ def _deadline(value: object) -> bool:
     return type(value) in (int, float) and isinstance(value, int | float) and 0 < value <= 600
 
 
-_is_key = _matches(_SETTINGS_KEY)
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and _SETTINGS_KEY.fullmatch(value) is not None and len(_with_root(value)) <= 255
+
+
+def _with_root(key: str) -> str:
+    """A settings key in its long form; templates and people leave `settings.` out."""
+    return key if key.startswith("settings.") else f"settings.{key}"
+
+
 _is_boolean = _Key(lambda value: isinstance(value, bool), "true or false")
-_A_KEY = "a settings key such as settings.ntp.options"
+_ONE_KEY = _Key(_is_key, "a settings key such as settings.ntp.options")
 _KEYS = _Key(_list_of(_is_key), "a list of settings keys such as settings.ntp.options")
 _SOME_KEYS = _Key(_list_of(_is_key, least=1), _KEYS.rule)
 _NAMES = _Key(_list_of(_matches(_NAME)), "a list of names of lower-case letters, digits and '-'")
@@ -121,7 +129,7 @@ _SECTIONS = {
         "mode": _Key(_matches(re.compile("0?[0-7]{3}")), 'permission bits as text, such as "0600"'),
         "consumer": _CONSUMER,
         "owned": _is_boolean,
-        "each": _Key(_is_key, _A_KEY),
+        "each": _ONE_KEY,
         "enabled": _is_boolean,
     },
     "services": {
@@ -131,7 +139,7 @@ _SECTIONS = {
         "enabled": _is_boolean,
     },
     "generators": {
-        "key": _Key(_is_key, _A_KEY),
+        "key": _ONE_KEY,
         "command": _Key(_program, "a list of words that begins with the absolute path of a program"),
         "strength": _Key(lambda value: value in ("strong", "weak"), '"strong" or "weak"'),
         "needs": _KEYS,
@@ -142,14 +150,20 @@ _SECTIONS = {
         "enabled": _is_boolean,
     },
 }
+# All that can stand in a drop-in, as its documentation names it.
+KEYS = (*_TOP, *(f"{section}.NAME.{key}" for section, keys in _SECTIONS.items() for key in keys), "defaults.GROUP.…")
 
 
 class Found(NamedTuple):
-    """All drop-ins in the order of their names, and every fault of form. `complete` is whether each could be parsed."""
+    """All drop-ins in the order of their names, and every fault of form.
+
+    `complete` is whether each could be parsed; `refused_groups` are groups that were named and have such a fault.
+    """
 
     drop_ins: tuple[DropIn, ...] = ()
     faults: tuple[Fault, ...] = ()
     complete: bool = True
+    refused_groups: frozenset[str] = frozenset()
 
 
 def read_all(paths: Paths) -> Found:
@@ -160,6 +174,7 @@ def read_all(paths: Paths) -> Found:
         return Found()
     drop_ins: list[DropIn] = []
     faults: list[Fault] = []
+    refused: set[str] = set()
     complete = True
     for name in names:
         if not name.endswith(".toml"):
@@ -174,8 +189,30 @@ def read_all(paths: Paths) -> Found:
             wrong = list(_form_faults(drop_in.document))
             index = toml.Index(drop_in.text) if wrong else None
             faults += [fault._replace(where=index.where(drop_in.source, path)) for path, fault in wrong if index]
-            drop_ins.append(drop_in._replace(document=_without(drop_in.document, [path for path, _ in wrong])))
-    return Found(tuple(drop_ins), tuple(faults), complete)
+            refused |= {str(path[1]) for path, _ in wrong if path[0] == "groups" and len(path) > 1}
+            good = _without(drop_in.document, [path for path, _ in wrong])
+            drop_ins.append(drop_in._replace(document=_with_long_keys(good)))
+    return Found(tuple(drop_ins), tuple(faults), complete, frozenset(refused))
+
+
+def _with_long_keys(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        section: {name: dict(_long_keys(section, entry)) for name, entry in entries.items()}
+        if section in _SECTIONS
+        else entries
+        for section, entries in document.items()
+    }
+
+
+def _long_keys(section: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in entry.items():
+        rule = _SECTIONS[section][name]
+        if rule is _ONE_KEY:
+            yield name, _with_root(value)
+        elif rule in (_KEYS, _SOME_KEYS):
+            yield name, [_with_root(key) for key in value]
+        else:
+            yield name, value
 
 
 def _without(table: Mapping[str, Any], paths: list[toml.Path]) -> Mapping[str, Any]:

@@ -27,14 +27,23 @@ class Check:
     """
 
     def __init__(
-        self, merged: Layers, shipped: Layers, drop_ins: list[DropIn], model_groups: Collection[str], paths: Paths
+        self,
+        merged: Layers,
+        shipped: Layers,
+        drop_ins: list[DropIn],
+        model_groups: Collection[str],
+        paths: Paths,
+        refused_groups: Collection[str] = (),
     ) -> None:
+        """`refused_groups` were named and are at fault already: nothing is said of what refers to them."""
         self._merged = merged
         self._shipped = shipped
         self._drop_ins = drop_ins
         self._model_groups = model_groups
         self._paths = paths
         self._groups = merged.groups | set(merged.custom)
+        self._refused_groups = refused_groups
+        self._listed = False
         self.schemas: dict[str, Mapping[str, Any]] = {}
 
     def all(self) -> Found:
@@ -92,17 +101,23 @@ class Check:
     def _defaults(self) -> Found:
         for drop_in in self._drop_ins:
             for group in drop_in.document.get("defaults", {}):
-                if group not in self._groups:
-                    yield ("defaults", group), self._no_group(("defaults", group), group)
+                yield from self._group(("defaults", group), group)
 
-    def _no_group(self, path: toml.Path, group: str) -> Fault:
+    def _group(self, path: toml.Path, group: str) -> Found:
+        if group in self._groups or group in self._refused_groups:
+            return
         what = f"{toml.dotted(path)} is outside the groups of this profile: there is no {group}"
-        return Fault("unknown-group", what, fix=f"the groups are {', '.join(sorted(self._groups))}")
+        # Once: the list is longer than all else.
+        fix = f"add [groups.{group}], or name another" if self._listed else self._list()
+        yield path, Fault("unknown-group", what, fix=fix)
+
+    def _list(self) -> str:
+        self._listed = True
+        return f"the groups are {', '.join(sorted(self._groups))}"
 
     def _keys(self, path: toml.Path, keys: str | list[str]) -> Found:
         if isinstance(keys, str):
-            if segments(keys)[0] not in self._groups:
-                yield path, self._no_group(path, segments(keys)[0])
+            yield from self._group(path, segments(keys)[0])
             return
         for place, key in enumerate(keys):
             yield from self._keys((*path, place), key)
@@ -138,7 +153,7 @@ class Check:
             yield (*path, "path"), Fault("bad-value", what, fix="put a '*' where the member's name belongs")
         elif "*" in entry["path"] and "each" not in entry:
             what = f"{toml.dotted(path)} has a '*' in its path and no map whose members it stands for"
-            yield (*path, "path"), Fault("bad-value", what, fix="add each = \"settings.…\", or take the '*' away")
+            yield (*path, "path"), Fault("missing-key", what, fix="add each = \"settings.…\", or take the '*' away")
 
     def _shared_paths(self) -> Found:
         seen: dict[str, str] = {}

@@ -27,7 +27,7 @@ def with_drop_ins(shipped: Layers, name: str, model_groups: Collection[str], pat
     merged = _merged(shipped, concerned)
     from earlyboot.config.layer_faults import Check
 
-    check = Check(merged, shipped, concerned, model_groups, paths)
+    check = Check(merged, shipped, concerned, model_groups, paths, found.refused_groups)
     # What one that could not be parsed would have had, nothing must be said to lack.
     wrong = list(check.all()) if found.complete else []
     faults = [*found.faults, *placed(wrong, concerned, broken=bool(found.faults))]

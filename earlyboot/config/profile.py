@@ -147,6 +147,11 @@ def model_groups() -> frozenset[str]:
     return frozenset(group for name in PROFILE_NAMES for group in _read(f"{name}.toml")["groups"])
 
 
+def profiles_with(group: str) -> tuple[str, ...]:
+    """The profiles that came with the program and have a group."""
+    return tuple(name for name in PROFILE_NAMES if group in _read(f"{name}.toml")["groups"])
+
+
 def _shipped(name: str) -> Layers:
     own = _read(f"{name}.toml")
     shared = [_read(f"files/{file}") for file in sorted(os.listdir(os.path.join(PROFILES, "files")))]

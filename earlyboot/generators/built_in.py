@@ -26,6 +26,7 @@ BUILT_IN = {
     "region": BuiltIn("instance:region", needs_metadata=True),
     "access-keys": BuiltIn("instance:access_keys", needs_metadata=True),
     "node-ip": BuiltIn("network:node_ip"),
+    "hostname-override": BuiltIn("instance:hostname_override", needs_metadata=True),
     "update-seed": BuiltIn("small:update_seed"),
     "host-container-sources": BuiltIn("small:host_container_sources"),
     "boot": BuiltIn("bootconfig:boot"),

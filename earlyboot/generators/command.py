@@ -12,13 +12,13 @@ from typing import NoReturn
 
 from earlyboot.generators.contract import Question
 from earlyboot.generators.known import Known, grown, key_path
+from earlyboot.model.proxy import direct_hosts
 from hostkit import process
 from hostkit.errors import Fault, HostError, Where, printable
 
 _NO_VALUE = 2
 _STDERR_CHARS = 300
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-_ALWAYS_DIRECT = ("localhost", "127.0.0.1")
 
 
 def run(question: Question) -> object:
@@ -32,7 +32,10 @@ def run(question: Question) -> object:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(json.dumps(known).encode())
         os.lseek(descriptor, 0, os.SEEK_SET)
-        ended = process.run(process.Command(argv, spec.deadline_s, descriptor, environment=environment(question.known)))
+        surroundings = environment(question.known)
+        ended = process.run(
+            process.Command(argv, spec.deadline_s, descriptor, environment=surroundings, leaves_nothing=True)
+        )
     except OSError as error:
         _fail(question, f"cannot be started: {error.strerror}")
     finally:
@@ -55,9 +58,7 @@ def environment(known: Known) -> dict[str, str]:
     proxy = known.value(("network", "https-proxy"))
     if not isinstance(proxy, str):
         return _ENVIRONMENT
-    listed = known.value(("network", "no-proxy"))
-    direct = [*_ALWAYS_DIRECT, *(str(item) for item in (listed if isinstance(listed, list) else ()))]
-    text = ",".join(dict.fromkeys(direct))
+    text = ",".join(direct_hosts({group: known.table((group,)) for group in ("network", "kubernetes")}))
     return {**_ENVIRONMENT, "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": text, "no_proxy": text}
 
 

@@ -1,4 +1,4 @@
-"""What an EC2 instance says of itself: its region, and the public keys that it was launched with."""
+"""What an EC2 instance says of itself: its region, its names, and the public keys that it was launched with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hostkit.errors import Fault, SourceError, Where
 
 _REGION = re.compile("[a-z0-9]+(?:-[a-z0-9]+)+")
 _REGION_CHARS = 64
+_INSTANCE_ID = re.compile("i-[0-9a-f]{1,32}")
 _KEYS_LIMIT = 32
 # A line of the list is NUMBER=NAME, and the number is what the key is asked for by.
 _LISTED = re.compile("([0-9]{1,4})(?:=.*)?")
@@ -21,6 +22,20 @@ def region(question: Question) -> str | None:
     if text is not None and (len(text) > _REGION_CHARS or _REGION.fullmatch(text) is None):
         raise _unusable("what EC2 instance metadata gave as the region is not one", path)
     return text
+
+
+def hostname_override(question: Question) -> str | None:
+    """The name of the Kubernetes node, as `hostname-override-source` asks for it."""
+    assert question.metadata is not None
+    if question.known.value(("kubernetes", "hostname-override-source")) == "instance-id":
+        path = "instance-id"
+        text = question.metadata.text(path)
+        if text is not None and _INSTANCE_ID.fullmatch(text) is None:
+            raise _unusable("what EC2 instance metadata gave as the instance's ID is not one", path)
+        return text
+    text = question.metadata.text("local-hostname")
+    # With several domains in the DHCP options of a VPC the name comes with each of them.
+    return text.split()[0].lower().rstrip(".") if text is not None else None
 
 
 def access_keys(question: Question) -> list[str] | None:

@@ -6,7 +6,7 @@ A value below `"writeOnly": true` is a secret. `format` is checked, and a schema
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from earlyboot.model.check import KeyFault, stable
@@ -33,13 +33,20 @@ class CustomGroup:
 
         Keys that the group needs may be set by another source: `whole_faults` says which ones nobody set.
         """
-        return tuple(fault for fault in self.whole_faults(value) if not _is_gap(fault))
+        return self._faults(value, lambda fault: not _is_gap(fault))
 
     def whole_faults(self, value: object) -> tuple[KeyFault, ...]:
         """All that the schema says against the whole value, merged from the defaults and all sources."""
+        return self._faults(value, lambda _: True)
+
+    def gaps(self, value: object) -> tuple[KeyFault, ...]:
+        """Those of them that say that a key is missing."""
+        return self._faults(value, _is_gap)
+
+    def _faults(self, value: object, wanted: Callable[[KeyFault], bool]) -> tuple[KeyFault, ...]:
         from earlyboot.model.schema_faults import find_schema_faults
 
-        return find_schema_faults(self.name, self.schema, self._validator, value)
+        return find_schema_faults(self.name, self.schema, self._validator, value, wanted)
 
     def broken(self) -> str | None:
         """Why the schema is none that can be used, or `None`; completes "its schema …"."""
@@ -88,8 +95,7 @@ def gaps(
         fault
         for name, group in custom.items()
         if name in settings and settings[name] != defaults.get(name)
-        for fault in group.whole_faults(settings[name])
-        if _is_gap(fault)
+        for fault in group.gaps(settings[name])
     )
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from earlyboot.model.custom import CustomGroup
 
 MAX_FAULTS = 100
+# Of one group of the image builder's: then the rest is not looked for.
+MAX_GATHERED = 10 * MAX_FAULTS
 
 Path = tuple[str | int, ...]
 
@@ -61,6 +63,7 @@ class _Walk:
     def __init__(self) -> None:
         self.faults: list[KeyFault] = []
         self.count = 0
+        self.is_cut = False
 
     def add(self, path: Path, code: str, what: str, fix: str) -> None:
         self.count += 1
@@ -69,7 +72,8 @@ class _Walk:
 
     def found(self) -> tuple[KeyFault, ...]:
         if self.count > len(self.faults):
-            more = f"{self.count - len(self.faults)} more faults are not shown"
+            least = "at least " if self.is_cut else ""
+            more = f"{least}{self.count - len(self.faults)} more faults are not shown"
             self.faults.append(KeyFault((), "too-many", more, "mend these and check again"))
         return tuple(self.faults)
 
@@ -96,7 +100,9 @@ class _Walk:
             if not isinstance(name, str):
                 self.unnamed(())
             elif name in custom:
-                for fault in custom[name].faults(value):
+                faults = custom[name].faults(value)
+                self.is_cut |= len(faults) >= MAX_GATHERED
+                for fault in faults:
                     self.take(fault)
             elif name in groups:
                 self.visit(value, group_kind(name), (name,))
@@ -166,6 +172,9 @@ class _Walk:
             if path
             else ("unknown-group", "is not a group of settings here", f"the groups are: {', '.join(known) or 'none'}")
         )
+        if not path and name == ROOT:
+            self.add((name,), code, what, "leave out the outer 'settings'")
+            return
         fix = "" if self.count >= MAX_FAULTS else suggestion(name, known)  # costs more than the rest of the walk
         if not path:
             fix = f"{fix} {all_known}".lstrip()
@@ -222,7 +231,7 @@ class _Walk:
             # One of several short forms says too little about the others: the rule names them all.
             if len(compound.forms) == 1 or not _is_scalar(form):
                 self.visit(value, form, path)
-            elif isinstance(value, bool) or not isinstance(value, int | str):
+            elif isinstance(value, bool) is not isinstance(form, mi.BoolType) or not isinstance(value, int | str):
                 self.wrong_type(value, kind, path)
             if self.count == before:
                 compound.from_plain(value, decode)

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-import msgspec.inspect as mi
-
 from earlyboot.config.dropin import DropIn, read_all, segments
 from earlyboot.config.layers import placed
 from earlyboot.config.paths import Paths
 from earlyboot.config.profile import Profile
 from earlyboot.model.check import check
 from earlyboot.model.custom import CustomGroup, custom_groups
-from earlyboot.model.schema_keys import describes
+from earlyboot.model.known import unknown_key
+from earlyboot.model.schema_keys import describes, is_open
 from earlyboot.model.secrets import is_secret
-from earlyboot.model.settings import GROUPS
-from earlyboot.model.shape import bare, group_kind, written_forms
-from earlyboot.model.table import Compound, Table
 from hostkit import toml
 from hostkit.errors import Fault, OperatorError
 
@@ -53,15 +49,33 @@ def _faults(profile: Profile, custom: Mapping[str, CustomGroup], drop_ins: Colle
                 what = f"{key} is not a key of any setting"
                 fix = "see the reference of the settings: earlyboot schema --format markdown"
                 yield (section, name, *path), Fault("unknown-key", what, fix=fix)
-    chosen = {
-        name for section, name, entry in _entries(drop_ins) if section == "files" and {"keys", "mode"} & set(entry)
-    }
+    yield from _readable_secrets(profile, usable, broken, drop_ins)
+
+
+def _readable_secrets(
+    profile: Profile, custom: Mapping[str, CustomGroup], broken: Collection[str], drop_ins: Collection[DropIn]
+) -> Found:
+    """Files that others than root may read, and in which a secret may stand. Those of the program are its own affair."""
+    deciding = {"keys", "also", "mode", "template"}
+    chosen = {name for section, name, entry in _entries(drop_ins) if section == "files" and deciding & set(entry)}
     for spec in profile.files:
-        secret = next((key for key in spec.reads if is_secret(key, usable)), None)
-        if spec.name in chosen and secret is not None and spec.mode & 0o007:
-            what = f"everybody could read the file {spec.name}, which {secret} with its secrets feeds"
+        if spec.name not in chosen or not spec.mode & 0o077:
+            continue
+        # A key that is at fault itself would count as a secret.
+        known = (key for key in spec.reads if segments(key)[0] not in broken and is_known(segments(key), custom))
+        secret = next((key for key in known if _may_hold_secret(key, custom)), None)
+        if secret is not None:
+            what = f"others than root could read the file {spec.name}, which {secret} with its secrets feeds"
             fix = 'write mode = "0600", or name in keys only those that it shows'
             yield ("files", spec.name, "mode"), Fault("bad-value", what, fix=fix)
+
+
+def _may_hold_secret(key: str, custom: Mapping[str, CustomGroup]) -> bool:
+    """Whether there can be a secret at or below `key`: a key that no schema describes is one."""
+    if is_secret(key, custom):
+        return True
+    group, *path = segments(key)
+    return group in custom and is_open(custom[group].schema, path)
 
 
 def _entries(drop_ins: Collection[DropIn]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -75,7 +89,7 @@ def _keys(entry: Mapping[str, Any]) -> Iterator[tuple[toml.Path, str]]:
     for name in ("key", "each"):
         if name in entry:
             yield (name,), entry[name]
-    for name in ("keys", "needs", "when"):
+    for name in ("keys", "also", "needs", "when"):
         yield from (((name, place), key) for place, key in enumerate(entry.get(name, ())))
 
 
@@ -84,21 +98,4 @@ def is_known(path: tuple[str, ...], custom: Mapping[str, CustomGroup] = {}) -> b
     group, *rest = path
     if group in custom:
         return describes(custom[group].schema, rest)
-    return group in GROUPS and _can_hold(group_kind(group), rest)
-
-
-def _can_hold(kind: mi.Type, path: list[str]) -> bool:
-    kind = bare(kind)
-    if not path:
-        return True
-    match kind:
-        case mi.StructType():
-            aliases = kind.cls.aliases if issubclass(kind.cls, Table) else {}
-            name = aliases.get(path[0], path[0])
-            return any(_can_hold(field.type, path[1:]) for field in kind.fields if field.encode_name == name)
-        case mi.DictType():
-            return _can_hold(kind.value_type, path[1:])
-        case mi.CustomType() if issubclass(kind.cls, Compound):
-            return any(_can_hold(form, path) for form in written_forms(kind.cls))
-        case _:
-            return False
+    return unknown_key(path) is None

@@ -65,10 +65,12 @@ def typed(
     path: Sequence[str], text: str, groups: Collection[str] | None = None, custom: Mapping[str, CustomGroup] = {}
 ) -> object:
     """The value of a setting from its text: text where the setting takes it so, although it may look like a number; else
-    what it is as JSON. What fits neither way is left to the model, which says why."""
+    what it is as JSON. What fits neither way is left to the model, which says why: of the type that the setting has, if
+    one of the two is."""
     from earlyboot.model.check import check
 
     candidates: list[object] = [text]
+    right_type: list[object] = []
     try:
         candidates.append(plain_json.parse(text))
     except (ValueError, RecursionError):
@@ -79,6 +81,9 @@ def typed(
             nested = {segment: nested}
         _, faults = check(nested, groups, custom)
         # What else the table around it needs is no matter here.
-        if not any(fault.path[: len(path)] == tuple(path) for fault in faults):
+        own = [fault for fault in faults if fault.path[: len(path)] == tuple(path)]
+        if not own:
             return candidate
-    return candidates[-1]
+        if not any(fault.code == "wrong-type" and fault.path == tuple(path) for fault in own):
+            right_type.append(candidate)
+    return (right_type or candidates)[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -44,7 +44,9 @@ class TopologyOptions(Table, kw_only=True, frozen=True):
 
 
 class ReservedMemory(Table, kw_only=True, frozen=True):
-    enabled: Annotated[bool, Meta(description="Whether this reservation counts.")]
+    needs: ClassVar[tuple[str, ...]] = ("enabled",)
+
+    enabled: Annotated[bool | UnsetType, Meta(description="Whether this reservation counts.")] = UNSET
     memory: Annotated[Quantity | UnsetType, Meta(description="How much memory is kept.")] = UNSET
     hugepages_1gi: Annotated[
         Quantity | UnsetType, Meta(description="How much memory in huge pages of 1Gi is kept.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -41,11 +41,13 @@ class StaticPod(Table, kw_only=True, frozen=True):
 
 
 class CredentialProvider(Table, kw_only=True, frozen=True):
-    enabled: Annotated[bool, Meta(description="Whether the program is used.")]
+    needs: ClassVar[tuple[str, ...]] = ("enabled", "image-patterns")
+
+    enabled: Annotated[bool | UnsetType, Meta(description="Whether the program is used.")] = UNSET
     image_patterns: Annotated[
-        tuple[SingleLineString, ...],
+        tuple[SingleLineString, ...] | UnsetType,
         Meta(description="Which images it is asked for, such as *.dkr.ecr.*.amazonaws.com."),
-    ]
+    ] = UNSET
     cache_duration: Annotated[
         Duration | UnsetType, Meta(description="How long kubelet keeps what it was given; 12h if not given.")
     ] = UNSET
@@ -92,7 +94,7 @@ class Cluster(Table, kw_only=True, frozen=True):
     ] = UNSET
     hostname_override_source: Annotated[
         Literal["private-dns-name", "instance-id"] | UnsetType,
-        Meta(description="Where the name of this node comes from, when none is given."),
+        Meta(description="What of an EC2 instance names this node, when no hostname-override is given."),
     ] = UNSET
     node_labels: Annotated[
         dict[LabelName, LabelValue] | UnsetType, Meta(description="The labels that this node registers with.")

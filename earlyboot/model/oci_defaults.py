@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -37,7 +37,7 @@ RLIMITS = {
     "max-resident-set": "RLIMIT_RSS",
     "max-stack-size": "RLIMIT_STACK",
 }
-_UNLIMITED = -1
+UNLIMITED = -1
 
 
 class Limit(Compound):
@@ -45,7 +45,7 @@ class Limit(Compound):
 
     rule = "a whole number from -1 to 9223372036854775807, or 'unlimited', which is -1"
     example = "65536"
-    forms = (Annotated[int, Meta(ge=_UNLIMITED, le=2**63 - 1)], Literal["unlimited"])
+    forms = (Annotated[int, Meta(ge=UNLIMITED, le=2**63 - 1)], Literal["unlimited"])
 
     @classmethod
     def form(cls, value: object) -> object:
@@ -54,27 +54,16 @@ class Limit(Compound):
 
     @classmethod
     def settled(cls, converted: Any) -> object:
-        return _UNLIMITED if converted == "unlimited" else converted
+        return UNLIMITED if converted == "unlimited" else converted
 
 
-class LimitPair(Table, kw_only=True, frozen=True):
-    hard_limit: Annotated[Limit, Meta(description="The limit up to which a process may raise its own.")]
-    soft_limit: Annotated[Limit, Meta(description="The limit that a process starts with.")]
+class ResourceLimit(Table, kw_only=True, frozen=True):
+    needs: ClassVar[tuple[str, ...]] = ("hard-limit", "soft-limit")
 
-
-class ResourceLimit(Compound):
-    """Both limits of one resource; a soft limit above its hard limit would keep every container from starting."""
-
-    rule = "a table with a hard-limit and a soft-limit that is not above it"
-    example = "{ hard-limit = 1048576, soft-limit = 65536 }"
-    forms = (LimitPair,)
-
-    @classmethod
-    def settled(cls, converted: Any) -> object:
-        hard, soft = converted.hard_limit.value, converted.soft_limit.value
-        if hard != _UNLIMITED and (soft == _UNLIMITED or soft > hard):
-            raise ValueError(f"must be {cls.rule}")
-        return converted
+    hard_limit: Annotated[
+        Limit | UnsetType, Meta(description="The limit up to which a process may raise its own; not below the other.")
+    ] = UNSET
+    soft_limit: Annotated[Limit | UnsetType, Meta(description="The limit that a process starts with.")] = UNSET
 
 
 Capabilities = msgspec.defstruct(

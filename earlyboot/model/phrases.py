@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec.inspect as mi
 
 from earlyboot.model.key import format_segment
-from earlyboot.model.shape import bare, name_scalar, value_scalar
+from earlyboot.model.shape import bare, is_needed, name_scalar, value_scalar
 from earlyboot.model.table import Compound
 from earlyboot.model.tree import ROOT
 from earlyboot.model.types import Scalar, SecretScalar
@@ -120,7 +120,7 @@ def example(kind: mi.Type) -> str:
     kind = bare(kind)
     match kind:
         case mi.StructType():
-            fields = [field for field in kind.fields if field.required] or kind.fields[:1]
+            fields = [field for field in kind.fields if is_needed(kind, field)] or kind.fields[:1]
             return f"{{ {', '.join(f'{field.encode_name} = {example(field.type)}' for field in fields)} }}"
         case mi.DictType():
             name = name_scalar(kind).example

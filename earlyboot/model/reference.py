@@ -19,7 +19,7 @@ from earlyboot.model.rules import rules_of
 from earlyboot.model.schema_faults import TYPES
 from earlyboot.model.secrets import is_secret
 from earlyboot.model.settings import GROUPS
-from earlyboot.model.shape import bare, group_kind, name_scalar, value_compound, value_scalar, written_forms
+from earlyboot.model.shape import bare, group_kind, is_needed, name_scalar, value_compound, value_scalar, written_forms
 from earlyboot.model.table import Compound, Table
 from earlyboot.model.tree import ROOT
 
@@ -117,7 +117,7 @@ def _fields(path: tuple[str, ...], kind: mi.StructType) -> Iterator[_Row]:
         first = rows[0]
         if name in others:
             first = first._replace(says=f"{first.says} Read as {others[name]} too.")
-        if field.required:
+        if is_needed(kind, field):
             first = first._replace(says=f"{first.says} Needed.")
         kind_of_field = bare(field.type)
         cls = kind_of_field.cls if isinstance(kind_of_field, mi.StructType | mi.CustomType) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from earlyboot.model import table as model
 from earlyboot.model.check import KeyFault
 from earlyboot.model.key import parse_key
 from earlyboot.model.tree import ROOT
@@ -21,6 +22,7 @@ class Broken(NamedTuple):
     path: tuple[str | int, ...]
     what: str
     fix: str
+    code: str = "broken-rule"
 
 
 class Rule(NamedTuple):
@@ -60,7 +62,24 @@ def rules_of(group: str) -> tuple[Rule, ...]:
 def _fault(path: tuple[str | int, ...], broken: Broken) -> KeyFault:
     from earlyboot.model.phrases import place  # only a fault needs it, and it costs
 
-    return KeyFault(path, "broken-rule", f"{place(path)} {broken.what}", broken.fix)
+    return KeyFault(path, broken.code, f"{place(path)} {broken.what}", broken.fix)
+
+
+def lacking(kind: type[model.Table], path: tuple[str, ...], table: Table) -> Iterator[Broken]:
+    """What is missing in the table at `path`, which is of the type `kind`."""
+    for name in kind.needs:
+        if name not in table:
+            yield Broken((*path, name), "is missing", _addition(kind, name), "missing-key")
+
+
+def _addition(kind: type[model.Table], name: str) -> str:
+    import msgspec.inspect as mi
+
+    from earlyboot.model.phrases import example
+
+    shape = mi.type_info(kind)
+    assert isinstance(shape, mi.StructType)
+    return next(f"add {name} = {example(field.type)}" for field in shape.fields if field.encode_name == name)
 
 
 def _is_missing(value: object, path: tuple[str | int, ...]) -> bool:
@@ -126,6 +145,37 @@ def _signal_to_nobody(cloudformation: Table) -> Iterator[Broken]:
                 )
 
 
+def _half_limit(oci_defaults: Table) -> Iterator[Broken]:
+    from earlyboot.model.oci_defaults import UNLIMITED, ResourceLimit
+
+    for name, limit in oci_defaults.get("resource-limits", {}).items():
+        path = ("resource-limits", name)
+        yield from lacking(ResourceLimit, path, limit)
+        hard, soft = limit.get("hard-limit", UNLIMITED), limit.get("soft-limit", 0)
+        if hard != UNLIMITED and (soft == UNLIMITED or soft > hard):
+            # No container would start.
+            yield Broken((*path, "soft-limit"), "must not be above hard-limit", "lower it, or raise hard-limit")
+
+
+def _shared_and_divided(kubelet_device_plugins: Table) -> Iterator[Broken]:
+    nvidia = kubelet_device_plugins.get("nvidia", {})
+    if nvidia.get("device-sharing-strategy") == "mps" and nvidia.get("device-partitioning-strategy") == "mig":
+        what = 'must not be "mps" where device-partitioning-strategy is "mig"'
+        fix = 'share by "time-slicing", or set one of the two to "none"'
+        yield Broken(("nvidia", "device-sharing-strategy"), what, fix)
+
+
+def _switch_among_plugins(plugins: Table) -> Iterator[Broken]:
+    for name, value in plugins.items():
+        if (name == "enabled") is isinstance(value, bool):
+            continue
+        if name == "enabled":
+            yield Broken((name,), "must be true or false", "write enabled = true, and give the plugin another name")
+        else:
+            fix = f'write {name} = {{ trustpolicy = "…" }}, or enabled = true to verify images'
+            yield Broken((name,), "must be a plugin's table", fix)
+
+
 _RULES = (
     Rule("bundle-certificates", "pki", "A bundle has data; empty data leaves it out.", _bundle_without_certificates),
     Rule(
@@ -133,6 +183,12 @@ _RULES = (
         "container-registry",
         "A credential has a username and a password, auth or identitytoken.",
         _credentials_that_log_nobody_in,
+    ),
+    Rule(
+        "resource-limits",
+        "oci-defaults",
+        "A resource has both limits, and its soft limit is not above its hard limit.",
+        _half_limit,
     ),
     Rule(
         "host-container-source",
@@ -151,6 +207,18 @@ _RULES = (
         "bootstrap-containers",
         "A container whose mode is not off has a source.",
         _sourceless_bootstrap_container,
+    ),
+    Rule(
+        "image-verifiers",
+        "image-verifier-plugins",
+        "The value of enabled is true or false, and every other name is that of a plugin.",
+        _switch_among_plugins,
+    ),
+    Rule(
+        "gpu-sharing",
+        "kubelet-device-plugins",
+        "A GPU that is divided by mig is not shared by mps.",
+        _shared_and_divided,
     ),
     Rule(
         "signal-address", "cloudformation", "A signal needs a stack-name and a logical-resource-id.", _signal_to_nobody

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from earlyboot.model.rules import Broken, Rule, Table
+from earlyboot.model.rules import Broken, Rule, Table, lacking
 
 _UNIT_NS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6}
 # Kubelet's defaults.
@@ -46,6 +46,16 @@ def _tls_without_token(kubernetes: Table) -> Iterator[Broken]:
         yield Broken(("bootstrap-token",), 'is missing, and authentication-mode is "tls"', fix)
 
 
+def _aws_without_name(kubernetes: Table) -> Iterator[Broken]:
+    if (
+        _joins_a_cluster(kubernetes)
+        and kubernetes.get("authentication-mode") == "aws"
+        and "cluster-name" not in kubernetes
+    ):
+        fix = "add the name that the cluster has in EKS (aws eks list-clusters)"
+        yield Broken(("cluster-name",), 'is missing, and authentication-mode is "aws"', fix)
+
+
 def _half_server_certificate(kubernetes: Table) -> Iterator[Broken]:
     pair = ("server-certificate", "server-key")
     for name, other in (pair, pair[::-1]):
@@ -62,10 +72,17 @@ def _static_pod_without_manifest(kubernetes: Table) -> Iterator[Broken]:
 
 
 def _credential_provider_for_no_image(kubernetes: Table) -> Iterator[Broken]:
+    from earlyboot.model.kubernetes_cluster import CredentialProvider
+
     for name, provider in kubernetes.get("credential-providers", {}).items():
-        if provider["enabled"] and not provider["image-patterns"]:
-            path = ("credential-providers", name, "image-patterns")
-            yield Broken(path, "is empty, and the provider is enabled", "add a pattern, or set enabled = false")
+        path = ("credential-providers", name)
+        yield from lacking(CredentialProvider, path, provider)
+        if provider.get("enabled", False) and provider.get("image-patterns") == []:
+            yield Broken(
+                (*path, "image-patterns"),
+                "is empty, and the provider is enabled",
+                "add a pattern, or set enabled = false",
+            )
 
 
 def _eviction_without_grace_period(kubernetes: Table) -> Iterator[Broken]:
@@ -128,15 +145,20 @@ def _cpu_options_without_policy(kubernetes: Table) -> Iterator[Broken]:
 
 def _static_memory_with_none_reserved(kubernetes: Table) -> Iterator[Broken]:
     reservations = kubernetes.get("memory-manager-reserved-memory", {}).values()
-    if kubernetes.get("memory-manager-policy") == "Static" and not any(memory["enabled"] for memory in reservations):
+    if kubernetes.get("memory-manager-policy") == "Static" and not any(
+        memory.get("enabled") for memory in reservations
+    ):
         fix = "add memory-manager-reserved-memory.0 = { enabled = true, memory = … }, or remove it"
         yield Broken(("memory-manager-policy",), 'is "Static", and no memory is reserved', fix)
 
 
 def _memory_of_no_node(kubernetes: Table) -> Iterator[Broken]:
+    from earlyboot.model.kubernetes import ReservedMemory
+
     for name, memory in kubernetes.get("memory-manager-reserved-memory", {}).items():
-        if memory["enabled"] and not re.fullmatch("0|[1-9][0-9]{0,8}", name):
-            path = ("memory-manager-reserved-memory", name)
+        path = ("memory-manager-reserved-memory", name)
+        yield from lacking(ReservedMemory, path, memory)
+        if memory.get("enabled", False) and not re.fullmatch("0|[1-9][0-9]{0,8}", name):
             yield Broken(
                 path, "must be named by the number of a NUMA node, such as 0", "rename it, or set enabled = false"
             )
@@ -153,6 +175,12 @@ RULES = (
         _tls_without_token,
     ),
     Rule(
+        "cluster-name",
+        "kubernetes",
+        "An api-server and the authentication-mode aws need a cluster-name.",
+        _aws_without_name,
+    ),
+    Rule(
         "server-certificate",
         "kubernetes",
         "A server-certificate and a server-key go together.",
@@ -167,7 +195,7 @@ RULES = (
     Rule(
         "credential-provider-images",
         "kubernetes",
-        "A credential provider that is enabled has an image pattern.",
+        "A credential provider says whether it is enabled; one that is has an image pattern.",
         _credential_provider_for_no_image,
     ),
     Rule(
@@ -215,7 +243,7 @@ RULES = (
     Rule(
         "reserved-memory-node",
         "kubernetes",
-        "Reserved memory is named by the number of its NUMA node.",
+        "Reserved memory says whether it is enabled, and is named by the number of its NUMA node.",
         _memory_of_no_node,
     ),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from earlyboot.model.check import KeyFault
-from earlyboot.model.faults import MAX_FAULTS
+from earlyboot.model.faults import MAX_FAULTS, MAX_GATHERED
 from earlyboot.model.key import MAX_KEY_CHARS, format_segment
 from earlyboot.model.phrases import place, suggestion, word_for
 from earlyboot.model.tree import ROOT
@@ -16,6 +17,8 @@ from earlyboot.model.tree import ROOT
 Path = tuple[str | int, ...]
 
 _MAX_DEPTH = 32
+# The validator makes all its errors at once, a kilobyte or two for each value that breaks a rule.
+MAX_VALUES = 20_000
 _MAX_SHOWN_CHARS = 200
 _INT64 = range(-(1 << 63), 1 << 63)
 # JSON Schema's types as a fault names them, and how one is written.
@@ -57,17 +60,24 @@ class _Plain(NamedTuple):
     ends: bool = False
 
 
-def find_schema_faults(name: str, schema: Mapping[str, Any], validator: Any, value: object) -> tuple[KeyFault, ...]:
-    """All faults of the value of the group `name` in the order of the document: what no setting can be, and what the
-    schema says."""
-    plain = list(_plain_faults((name,), value))
+def find_schema_faults(
+    name: str, schema: Mapping[str, Any], validator: Any, value: object, wanted: Callable[[KeyFault], bool]
+) -> tuple[KeyFault, ...]:
+    """The `wanted` faults of the value of the group `name` in the order of the document: what no setting can be, and
+    what the schema says. Of more than `MAX_GATHERED` the others are not looked for."""
+    plain = list(islice(_plain_faults((name,), value), MAX_GATHERED))
     faults = [found.fault for found in plain]
-    if any(found.ends for found in plain):
-        return tuple(faults)
+    if len(plain) == MAX_GATHERED or any(found.ends for found in plain):
+        return tuple(fault for fault in faults if wanted(fault))
+    if _holds_more(value, MAX_VALUES):
+        what = f"{place((name,))} holds more than {MAX_VALUES:,} values"
+        fault = KeyFault((name,), "bad-value", what, "large data belongs into a file of its own")
+        return (fault,) if wanted(fault) else ()
     known = {fault.path for fault in faults}
     words = _Words(schema)
     found = (fault for error in validator.iter_errors(value) for fault in words.faults((name,), error))
-    every = dict.fromkeys([*faults, *(fault for fault in found if fault.path not in known)])
+    others = (fault for fault in found if fault.path not in known and wanted(fault))
+    every = dict.fromkeys([*filter(wanted, faults), *islice(others, MAX_GATHERED)])
     order = _Order(value)
     return tuple(sorted(every, key=lambda fault: order.place(fault.path[1:])))
 
@@ -92,6 +102,18 @@ class _Order:
                 places.append(part)
                 value = value[part]
         return tuple(places)
+
+
+def _holds_more(value: object, limit: int) -> bool:
+    left = [value]
+    number = 0
+    while left and number <= limit:
+        member = left.pop()
+        if isinstance(member, Mapping | list | tuple):
+            number += len(member)
+            if number <= limit:
+                left += member.values() if isinstance(member, Mapping) else member
+    return number > limit
 
 
 def _plain_faults(path: Path, value: object) -> Iterator[_Plain]:

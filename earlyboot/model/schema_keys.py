@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 # Schemas that the same value must, or may, keep too.
 _SAME_VALUE = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas", "$ref", "$dynamicRef")
+_KEYS_INSIDE = ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties")
 # Schemas of what is inside a value.
 _INSIDE = (
-    *("properties", "patternProperties", "additionalProperties", "unevaluatedProperties"),
+    *_KEYS_INSIDE,
     *("items", "prefixItems", "contains", "unevaluatedItems"),
 )
 
@@ -57,6 +58,59 @@ def describes(schema: Mapping[str, Any], path: Sequence[str]) -> bool:
     except _UnknownError:
         return True
     return bool(nodes)
+
+
+def is_open(schema: Mapping[str, Any], path: Sequence[str]) -> bool:
+    """Whether the schema admits, at any depth below `path`, a key that it does not describe."""
+    try:
+        nodes = [_Node(schema, schema)]
+        for name in path:
+            nodes = [child for node in _all_of(nodes) for child in _members(node, name)]
+            if not nodes:
+                return True
+        seen: set[int] = set()
+        while nodes:
+            if any(_admits_any(node, frozenset()) for node in nodes):
+                return True
+            seen.update(id(node.schema) for node in nodes)
+            applying = [part for node in nodes for part in _parts_of(node)]
+            inside = [child for node in applying for child in _schemas(node, _KEYS_INSIDE)]
+            nodes = [node for node in inside if id(node.schema) not in seen]
+    except _UnknownError:
+        return True
+    return False
+
+
+def _admits_any(node: _Node, above: frozenset[int]) -> bool:
+    """Whether a value that keeps the schema can be a table with keys that it does not describe."""
+    schema = node.schema
+    if not isinstance(schema, Mapping):
+        return schema is not False
+    if id(schema) in above:
+        # A reference to itself says no more than what stands around it.
+        return True
+    types = schema.get("type", "object")
+    if "object" not in ([types] if isinstance(types, str) else types) or "enum" in schema or "const" in schema:
+        return False
+    if "additionalProperties" in schema or "unevaluatedProperties" in schema:
+        return False
+    above |= {id(schema)}
+    if any(not _admits_any(child, above) for child in _schemas(node, ("allOf", "$ref", "$dynamicRef"))):
+        return False
+    choices = [list(_schemas(node, (keyword,))) for keyword in ("anyOf", "oneOf")]
+    return all(any(_admits_any(child, above) for child in children) for children in choices if children)
+
+
+def _parts_of(node: _Node) -> list[_Node]:
+    """`node` and the schemas that describe the same value in its place."""
+    found: dict[int, _Node] = {}
+    work = [node]
+    while work:
+        part = work.pop()
+        if id(part.schema) not in found:
+            found[id(part.schema)] = part
+            work += _schemas(part, ("allOf", "anyOf", "oneOf", "$ref", "$dynamicRef"))
+    return list(found.values())
 
 
 def _any_secret(nodes: list[_Node]) -> bool:

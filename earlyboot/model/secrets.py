@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from earlyboot.model.custom import CustomGroup
 
 REDACTED = "REDACTED"
-# `user:password@` before a host; in the arguments of a command too, where a URL may stand behind a key.
-_PASSWORD = re.compile(r"(://[^\s/?#@:]*:)[^\s/?#@]*@")
+# What stands between the scheme of a URL and the end of its host, wherever in a text; the last `@` ends the user. Browsers,
+# and `is_url`, take any number of slashes of either kind behind the schemes that have a host for certain.
+_AUTHORITY = re.compile(
+    r"(?:(?:(?<=https:)|(?<=http:)|(?<=wss:)|(?<=ws:)|(?<=ftp:))[/\\]*|(?<=://))[^ \t\r\n/?#]+", re.IGNORECASE
+)
 
 
 def is_secret(key: str, custom: Mapping[str, CustomGroup] = {}) -> bool:
@@ -43,18 +46,24 @@ def redact(flat: Mapping[str, object], custom: Mapping[str, CustomGroup] = {}) -
 
 
 def redacted(key: str, value: object, custom: Mapping[str, CustomGroup] = {}) -> object:
-    """The value of `key` as anybody may see it: a secret not at all, any other without the passwords in its URLs."""
+    """The value of `key` as anybody may see it: a secret not at all, any other without who logs in, in its URLs."""
     return REDACTED if is_secret(key, custom) else _without_passwords(value)
 
 
 def _without_passwords(value: object) -> object:
     if isinstance(value, str):
-        return _PASSWORD.sub(rf"\1{REDACTED}@", value)
+        return _AUTHORITY.sub(_without_user, value)
     if isinstance(value, list | tuple):
         return [_without_passwords(item) for item in value]
     if isinstance(value, Mapping):
         return {name: _without_passwords(item) for name, item in value.items()}
     return value
+
+
+def _without_user(found: re.Match[str]) -> str:
+    user, at, host = found[0].rpartition("@")
+    slashes = user[: len(user) - len(user.lstrip("/\\"))]
+    return f"{slashes}{REDACTED}@{host}" if at else host
 
 
 def _secrecy(kind: mi.Type, path: list[str]) -> bool | None:

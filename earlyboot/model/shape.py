@@ -7,7 +7,7 @@ import functools
 import msgspec.inspect as mi
 
 from earlyboot.model.settings import group_type
-from earlyboot.model.table import Compound
+from earlyboot.model.table import Compound, Table
 from earlyboot.model.types import NAME_SCALAR, Scalar, SecretScalar
 
 
@@ -22,6 +22,12 @@ def bare(kind: mi.Type) -> mi.Type:
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     return kind
+
+
+def is_needed(kind: mi.StructType, field: mi.Field) -> bool:
+    """Whether a table must have the key: by its type, or in the merged settings."""
+    assert issubclass(kind.cls, Table)
+    return field.required or field.encode_name in kind.cls.needs
 
 
 def written_forms(compound: type[Compound]) -> tuple[mi.Type, ...]:

@@ -16,6 +16,10 @@ class Table(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
     # Names that a key of a group is read by besides its own, to its own.
     aliases: ClassVar[Mapping[str, str]] = {}
+    # Its keys that the merged settings must have. Each may come from a source of its own, so that its type requires none
+    # of them: `lacking` tells which are missing, in a rule of its group. What is one value, a table in a list or one with a
+    # single key, has it required by its type.
+    needs: ClassVar[tuple[str, ...]] = ()
 
 
 def with_own_names(kind: object, value: object) -> object:

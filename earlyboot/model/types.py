@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from msgspec import Meta
 
 from earlyboot.model.time_server import host_of
-from earlyboot.model.url import is_url
+from earlyboot.model.url import has_userinfo, is_url
 
 # No control character but the tab, no line or paragraph separator, no lone surrogate.
 _ONE_LINE = r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*"
@@ -139,7 +139,9 @@ class PemCertificate(Scalar):
         return is_bundle(binascii.a2b_base64(text))
 
 
-class Url(Scalar):
+class UrlWithUser(Scalar):
+    """A URL that may hold a user and a password, so only a secret can be one."""
+
     rule = "a URL, or a host with an optional port"
     example = "https://example.com/path"
 
@@ -148,10 +150,20 @@ class Url(Scalar):
         return "\t" not in text and re.fullmatch(_ONE_LINE, text) is not None and is_url(text)
 
 
+class Url(UrlWithUser):
+    """A URL that everybody may see: readers of the API do, and it stands in files that all users can read."""
+
+    rule = "a URL without a user and a password, or a host with an optional port"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        return super().accepts(text) and not has_userinfo(text)
+
+
 class TimeServerAddress(Url):
     """A `Url` that becomes one word of a line in chrony.conf."""
 
-    rule = "the name or address of a time server, without spaces"
+    rule = "the name or address of a time server, without spaces, a user and a password"
     example = "0.pool.ntp.org"
 
     @classmethod
@@ -262,7 +274,7 @@ class IpAddr(Scalar):
 
 
 class SecretUrl(SecretScalar):
-    plain = Url
+    plain = UrlWithUser
 
 
 class SecretBase64(SecretScalar):

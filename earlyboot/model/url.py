@@ -39,15 +39,33 @@ def is_url(text: str) -> bool:
     return True  # a path: nothing in it is refused
 
 
-def is_domain(text: str) -> bool:
-    """Whether `text`, free of control characters, is the host of a URL, and a name rather than an address."""
-    labels = _labels(text)
-    return labels is not None and not _looks_numeric(labels[-1])
+def has_userinfo(text: str) -> bool:
+    """Whether a URL names a user or holds a password, as `is_url` takes it apart.
+
+    What reads as a scheme with a path, `user:password@host`, counts too: many programs take it for a host.
+    """
+    text = text.strip(" ")
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return "@" in _special_authority(text)
+    rest = text[scheme.end() :]
+    name = scheme[1].lower()
+    if name in _SPECIAL_SCHEMES:
+        return "@" in _special_authority(rest)
+    if name == "file":
+        return False
+    if _PORT_FOLLOWS.match(rest):
+        return "@" in _special_authority(text)
+    return "@" in (_END_OF_HOST.split(rest[2:], maxsplit=1)[0] if rest.startswith("//") else rest)
 
 
 def _is_special(rest: str) -> bool:
-    """What follows the colon of a scheme that needs a host; any number of slashes may lead."""
-    return _is_authority(_END_OF_SPECIAL_HOST.split(rest.lstrip("/\\"), maxsplit=1)[0], special=True)
+    return _is_authority(_special_authority(rest), special=True)
+
+
+def _special_authority(rest: str) -> str:
+    """Of what follows the colon of a scheme that needs a host; any number of slashes may lead."""
+    return _END_OF_SPECIAL_HOST.split(rest.lstrip("/\\"), maxsplit=1)[0]
 
 
 def _is_file(rest: str) -> bool:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from earlyboot.config.paths import Paths
 from earlyboot.config.profile import Profile, ServiceSpec
-from earlyboot.render.fileset import RenderedFile, render_files
+from earlyboot.render.fileset import LeftOut, RenderedFile, Rendering, context_of, render_files
 from earlyboot.render.plan import Orphans, Plan, find_orphans, make_plan, services_of
 from earlyboot.render.record import FILE_LIMIT_BYTES, Applied, AppliedFile, observe
 from earlyboot.render.remarks import Remarks, remarks_on
 from hostkit import files, process, selinux
 from hostkit.deadline import Deadline
-from hostkit.errors import Fault, HostError, Where
+from hostkit.errors import Fault, HostError
 
 _COMMAND_DEADLINE_S = 90.0
 # For the commands of all services together: below the deadline of the client that waits for the answer.
@@ -25,7 +25,8 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 
 class FileOutcome(NamedTuple):
-    """`outcome` is `written`, `unchanged`, `removed`, or `left`: no setting feeds it any more; `path` is the image's.
+    """`outcome` is `written`, `unchanged`, `removed`, `left`: no setting feeds it any more, or `failed`: the host refused
+    to write or remove it, for the reason in `detail`, and `fix` helps. `path` is the image's.
 
     The files of a set share their `name`.
     """
@@ -33,6 +34,11 @@ class FileOutcome(NamedTuple):
     name: str
     path: str
     outcome: str
+    detail: str = ""
+    fix: str = ""
+
+    def json(self) -> dict[str, str]:
+        return {name: text for name, text in self._asdict().items() if text}
 
 
 class ServiceOutcome(NamedTuple):
@@ -47,26 +53,35 @@ _NOTED_LIMIT = 100
 
 
 class Outcome(NamedTuple):
-    """All that an apply did, and the record of the files it left. `remarks` say what could not be as the settings ask."""
+    """All that an apply did, and the record of the files it left. `remarks` say what could not be as the settings ask,
+    `left_out` which files wait for a generator."""
 
     files: tuple[FileOutcome, ...]
     services: tuple[ServiceOutcome, ...]
     plan: Plan
     record: tuple[AppliedFile, ...]
     remarks: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
-    def notes(self) -> dict[str, list[str]]:
+    @property
+    def succeeded(self) -> bool:
+        """Whether every file says what the settings say."""
+        return not any(file.outcome == "failed" for file in self.files)
+
+    def notes(self) -> dict[str, object]:
         """What stays true until the next apply, and makes a status more than `configured`."""
         return {
             "unused_keys": _first(self.plan.unused_keys),
             "not_run": _first(self.plan.not_run),
+            "failed_files": [file.path for file in self.files if file.outcome == "failed"],
             "failed_services": [service.name for service in self.services if service.outcome == "failed"],
+            "left_out": [file._asdict() for file in self.left_out],
             "remarks": list(self.remarks),
         }
 
     def json(self) -> dict[str, object]:
         return {
-            "files": [file._asdict() for file in self.files],
+            "files": [file.json() for file in self.files],
             "services": [service._asdict() for service in self.services],
             **self.notes(),
         }
@@ -78,9 +93,10 @@ def _first(names: Sequence[str]) -> list[str]:
     return [*names[:_NOTED_LIMIT], *([f"and {more:,} more"] if more > 0 else [])]
 
 
-def render_all(settings: Mapping[str, object], profile: Profile, paths: Paths) -> tuple[RenderedFile, ...]:
+def render_all(settings: Mapping[str, object], profile: Profile, paths: Paths) -> Rendering:
     """The files that an apply of `settings` would make, and writes nothing; `HostError` where that is impossible."""
-    return render_files(settings, make_plan(settings, profile, _exists(paths), ()).wanted, profile, paths)
+    wanted = make_plan(settings, profile, _exists(paths), ()).wanted
+    return render_files(settings, wanted, profile, context_of(profile, paths))
 
 
 def apply(
@@ -90,38 +106,46 @@ def apply(
     previous: Applied | None,
     *,
     keys: Collection[str] = (),
-    rendered: Sequence[RenderedFile] | None = None,
+    rendered: Rendering | None = None,
 ) -> Outcome:
     """Makes the files say what `settings` (flat keys) say, and has the services take what changed.
 
     The services of `keys` are told in any case. `rendered` is what `render_all` made of the same settings. A `HostError`
-    while rendering leaves every file as it was. A service whose command fails is an outcome, not an error: the others
-    still get theirs.
+    while rendering leaves every file as it was. A file that the host refuses and a service whose command fails are
+    outcomes, not errors: the others still get theirs.
     """
     before = {file.path: file for file in previous.files} if previous else {}
     plan = make_plan(settings, profile, _exists(paths), before.values())
-    made = render_files(settings, plan.wanted, profile, paths) if rendered is None else tuple(rendered)
-    restored = render_files(settings, plan.restored, profile, paths)
+    context = context_of(profile, paths)
+    if rendered is None:
+        rendered = render_files(settings, plan.wanted, profile, context)
+    made, restored = rendered.files, render_files(settings, plan.restored, profile, context).files
     orphans = find_orphans(before.values(), {file.path for file in (*made, *restored)}, profile)
     differing = [file for file in (*made, *restored) if not _says(file, paths)]
-    unlabelled = _write(differing, paths)
-    _remove(orphans.obsolete, profile, paths)
+    written = _write(differing, paths)
+    unlabelled = _label([file for file in differing if file.path not in written.faults], written.new_folders, paths)
+    faults = {**written.faults, **_remove(orphans.obsolete, profile, paths)}
     hashes = {file.path: hashlib.sha256(file.data).hexdigest() for file in made}
     # The record, not only the disk, tells what a service has seen: a kill between a write and its command shows here.
-    changed = {file.spec.name for file in (*differing, *restored)} | {file.name for file in orphans.obsolete}
-    changed |= {
-        file.spec.name for file in made if file.path not in before or before[file.path].sha256 != hashes[file.path]
-    }
+    seen = {path: file.sha256 for path, file in before.items()}
+    there = [*differing, *restored, *(file for file in made if seen.get(file.path) != hashes[file.path])]
+    changed = {file.spec.name for file in there if file.path not in faults}
+    changed |= {file.name for file in orphans.obsolete if file.path not in faults}
     here = {file.spec.name for file in made}
     services = _tell_all(profile, paths, changed, here, keys, previous)
     remarks = remarks_on(settings, profile.access_user) if paths.is_machine else Remarks()
     unmet = [ServiceOutcome(name, "failed", detail) for name, detail in remarks.failures.items()]
     return Outcome(
-        files=_file_outcomes((*made, *restored), differing, orphans),
+        files=_file_outcomes((*made, *restored), differing, orphans, faults),
         services=(*(service for service in services if service.name not in remarks.failures), *unmet),
         plan=plan,
-        record=tuple(observe(file.spec, file.path, hashes[file.path], paths) for file in made),
+        record=(
+            *(observe(file.spec, file.path, hashes[file.path], paths) for file in made if file.path not in faults),
+            # What could not be replaced or removed is still what it was, and no service has seen anything else.
+            *(before[path] for path in faults if path in before),
+        ),
         remarks=(*([unlabelled] if unlabelled else []), *remarks.texts),
+        left_out=rendered.left_out,
     )
 
 
@@ -138,24 +162,39 @@ def _says(file: RenderedFile, paths: Paths) -> bool:
         return False
     if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != file.spec.mode:
         return False
-    return found.st_size == len(file.data) and files.read(path, FILE_LIMIT_BYTES) == file.data
-
-
-def _write(differing: Sequence[RenderedFile], paths: Paths) -> str | None:
-    """Writes the files and labels them and their new folders; what is wrong with the labels, or `None`."""
-    new_folders = _missing_folders(paths.inside(file.path) for file in differing)
     try:
-        files.write_all(files.NewFile(paths.inside(file.path), file.data, file.spec.mode) for file in differing)
-    except HostError as error:
-        written = [file.path for file in differing if _says(file, paths)]
-        if not written:
-            raise
-        what = f"before it were written: {', '.join(written)}"
-        fix = "mend the one that failed, then apply again: services are told of the others then, too"
-        raise HostError(*error.faults, Fault("half-written", what, Where(), fix)) from None
+        return found.st_size == len(file.data) and files.read(path, FILE_LIMIT_BYTES) == file.data
+    except HostError:
+        return False
+
+
+class _Written(NamedTuple):
+    """Why files could not be written, by their paths of the image; the folders that were made for the others."""
+
+    faults: Mapping[str, Fault]
+    new_folders: Sequence[str]
+
+
+def _write(differing: Sequence[RenderedFile], paths: Paths) -> _Written:
+    missing = _missing_folders(paths.inside(file.path) for file in differing)
+    new = {file.path: files.NewFile(paths.inside(file.path), file.data, file.spec.mode) for file in differing}
+    faults: dict[str, Fault] = {}
+    try:
+        files.write_all(new.values())
+    except HostError:
+        for path, file in new.items():
+            try:
+                files.write_all([file])
+            except HostError as error:
+                faults[path] = error.faults[0]
+    return _Written(faults, [folder for folder in missing if os.path.isdir(folder)] if faults else missing)
+
+
+def _label(written: Sequence[RenderedFile], new_folders: Sequence[str], paths: Paths) -> str | None:
+    """What is wrong with the SELinux labels of files and new folders, or `None`."""
     if not paths.is_machine:
         return None
-    return selinux.restore([*new_folders, *(paths.inside(file.path) for file in differing)])
+    return selinux.restore([*new_folders, *(paths.inside(file.path) for file in written)])
 
 
 def _missing_folders(places: Iterable[str]) -> list[str]:
@@ -168,32 +207,47 @@ def _missing_folders(places: Iterable[str]) -> list[str]:
     return sorted(missing)
 
 
-def _remove(obsolete: Iterable[AppliedFile], profile: Profile, paths: Paths) -> None:
+def _remove(obsolete: Iterable[AppliedFile], profile: Profile, paths: Paths) -> dict[str, Fault]:
+    """Why files could not be removed, by their paths of the image."""
     # A folder that stands for the name in a set goes with its file, if nothing else is in it.
     folders_of_sets = {spec.name for spec in profile.files if "*" in os.path.dirname(spec.path)}
+    faults: dict[str, Fault] = {}
     for file in obsolete:
         place = paths.inside(file.path)
         folder = os.path.dirname(place)
-        if not files.remove(place):
-            continue
-        if file.name in folders_of_sets:
-            try:
-                os.rmdir(folder)
-            except OSError:
-                pass
-            else:
-                folder = os.path.dirname(folder)
-        files.sync_folder(folder)
+        try:
+            if not files.remove(place):
+                continue
+            if file.name in folders_of_sets:
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass
+                else:
+                    folder = os.path.dirname(folder)
+            files.sync_folder(folder)
+        except HostError as error:
+            faults[file.path] = error.faults[0]
+    return faults
 
 
 def _file_outcomes(
-    made: Iterable[RenderedFile], differing: Iterable[RenderedFile], orphans: Orphans
+    made: Iterable[RenderedFile],
+    differing: Iterable[RenderedFile],
+    orphans: Orphans,
+    faults: Mapping[str, Fault],
 ) -> tuple[FileOutcome, ...]:
     written = {file.path for file in differing}
-    return (
+    found = (
         *(FileOutcome(file.spec.name, file.path, "written" if file.path in written else "unchanged") for file in made),
         *(FileOutcome(file.name, file.path, "removed") for file in orphans.obsolete),
         *(FileOutcome(file.name, file.path, "left") for file in orphans.left),
+    )
+    return tuple(
+        file
+        if (fault := faults.get(file.path)) is None
+        else file._replace(outcome="failed", detail=fault.what, fix=fault.fix)
+        for file in found
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 
+from earlyboot.render.formats import UnholdableError
 from earlyboot.render.renderers import Context
 
 _MAGIC = b"#BOOTCONFIG\n"
@@ -21,7 +22,7 @@ _WORDS_LIMIT = 15
 
 
 def bootconfig(settings: Mapping[str, object], context: Context) -> bytes | None:
-    """The file for `settings.boot`, sorted by key; `ValueError` for more than the kernel takes."""
+    """The file for `settings.boot`, sorted by key; `UnholdableError` for more than the kernel takes."""
     parameters = dict(_parameters(settings))
     text = "".join(_line(key, values) for key, values in parameters.items()).encode("ascii")
     # A node of the kernel's tree is a word of a key in its place, or a value.
@@ -29,7 +30,7 @@ def bootconfig(settings: Mapping[str, object], context: Context) -> bytes | None
     nodes = len(words) + sum(map(len, parameters.values()))
     if len(text) > _SIZE_LIMIT_BYTES or nodes > _NODE_LIMIT:
         limits = f"{_SIZE_LIMIT_BYTES:,} bytes and {_NODE_LIMIT:,} words"
-        raise ValueError(f"the kernel takes boot parameters of at most {limits}")
+        raise UnholdableError(f"the kernel takes boot parameters of at most {limits}")
     padded = text + b"\0" * (-len(text) % 4)
     return padded + struct.pack("<II", len(padded), sum(padded)) + _MAGIC
 
@@ -45,7 +46,9 @@ def _parameters(settings: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...
 def _line(words: tuple[str, ...], values: list[str]) -> str:
     key = ".".join(words)
     if len(key) > _KEY_LIMIT_CHARS or len(words) > _WORDS_LIMIT:
-        raise ValueError(f"the kernel takes keys of at most {_KEY_LIMIT_CHARS} characters and {_WORDS_LIMIT} words")
+        raise UnholdableError(
+            f"the kernel takes keys of at most {_KEY_LIMIT_CHARS} characters and {_WORDS_LIMIT} words"
+        )
     return f"{key} = {', '.join(map(_quoted, values))}\n" if values else f"{key}\n"
 
 
@@ -54,4 +57,4 @@ def _quoted(value: str) -> str:
         return f'"{value}"'
     if "'" not in value:
         return f"'{value}'"
-    raise ValueError("a boot parameter holds both kinds of quotes")
+    raise UnholdableError("a boot parameter holds both kinds of quotes")

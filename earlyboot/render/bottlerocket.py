@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from earlyboot.model.proxy import direct_hosts
 from earlyboot.render import registry
 from earlyboot.render.documents import toml_document
+from earlyboot.render.formats import UnholdableError
 from earlyboot.render.nested import chosen, table_at, text_at
 from earlyboot.render.renderers import Context
 
@@ -17,22 +19,25 @@ _UPDATES = {
     "ignore-waves": "ignore_waves",
 }
 _ROLLOUT = {name: _UPDATES[name] for name in ("seed", "version-lock", "ignore-waves")}
-_PROXY = {"https-proxy": "https_proxy", "no-proxy": "no_proxy"}
 _METRICS = {"metrics-url": "metrics_url", "send-metrics": "send_metrics", "service-checks": "service_checks"}
 _SIGNAL = {"should-signal": "should_signal", "stack-name": "stack_name", "logical-resource-id": "logical_resource_id"}
 _HOST_CONTAINER = {name: name for name in ("source", "enabled", "superpowered", "user-data", "command")}
-# None of these programs starts without these.
+# None of these programs starts without these, nor without those that have no default.
 _UPDATE_DEFAULTS = {"version_lock": "latest", "ignore_waves": False}
+_UPDATE_NEEDS = {"metadata_base_url", "targets_base_url", "seed"}
+_METRICS_DEFAULTS = {"send_metrics": False, "service_checks": ()}
+_METRICS_NEEDS = {"metrics_url", "seed"}
 _SIGNAL_DEFAULTS = {"should_signal": False, "stack_name": "", "logical_resource_id": ""}
 
 
 def updog(settings: Mapping[str, object], context: Context) -> bytes | None:
-    """Where updates come from, for the program that fetches them."""
-    updates = table_at(settings, "updates")
-    if not updates:
+    """Where updates come from, for the program that fetches them; no file where the settings do not say it."""
+    updates = {**_UPDATE_DEFAULTS, **chosen(table_at(settings, "updates"), _UPDATES)}
+    if not updates.keys() >= _UPDATE_NEEDS:
         return None
-    proxy = chosen(table_at(settings, "network"), _PROXY)
-    return toml_document({**_UPDATE_DEFAULTS, **chosen(updates, _UPDATES), **proxy})
+    proxy = text_at(settings, "network", "https-proxy")
+    around = {"https_proxy": proxy, "no_proxy": direct_hosts(settings)} if proxy is not None else {}
+    return toml_document({**updates, **around})
 
 
 def thar_be_updates(settings: Mapping[str, object], context: Context) -> bytes | None:
@@ -41,10 +46,11 @@ def thar_be_updates(settings: Mapping[str, object], context: Context) -> bytes |
 
 
 def metricdog(settings: Mapping[str, object], context: Context) -> bytes | None:
-    metrics = chosen(table_at(settings, "metrics"), _METRICS)
-    if not metrics:
-        return None
+    """Where the machine reports its health to; no file where the settings do not say it."""
+    metrics = {**_METRICS_DEFAULTS, **chosen(table_at(settings, "metrics"), _METRICS)}
     rollout = {**_UPDATE_DEFAULTS, **chosen(table_at(settings, "updates"), _ROLLOUT)}
+    if not {*metrics, *rollout} >= _METRICS_NEEDS:
+        return None
     return toml_document({**metrics, **rollout, "region": text_at(settings, "aws", "region") or "global"})
 
 
@@ -105,12 +111,18 @@ def soci_snapshotter(settings: Mapping[str, object], context: Context) -> bytes 
 
 
 def _soci_mirrors(settings: Mapping[str, object]) -> dict[str, object]:
-    hosts = {}
-    for name, endpoints in registry.mirrors(settings).items():
-        parts = [endpoint.url.partition("://") for endpoint in endpoints]
-        hosts[name] = {
-            "mirrors": [
-                {"host": host, **({"insecure": True} if scheme.lower() == "http" else {})} for scheme, _, host in parts
-            ]
-        }
+    hosts = {
+        name: {"mirrors": [_soci_mirror(endpoint) for endpoint in endpoints]}
+        for name, endpoints in registry.mirrors(settings).items()
+    }
     return {"resolver": {"host": hosts}} if hosts else {}
+
+
+def _soci_mirror(endpoint: registry.Endpoint) -> dict[str, object]:
+    """The snapshotter puts /v2 behind whatever the host is."""
+    if endpoint.path and not endpoint.path.endswith("/v2"):
+        raise UnholdableError(
+            "the path of a mirror's URL does not end with /v2, and the SOCI snapshotter takes no other"
+        )
+    scheme, _, rest = endpoint.url.rstrip("/").partition("://")
+    return {"host": rest.removesuffix("/v2"), **({"insecure": True} if scheme.lower() == "http" else {})}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from earlyboot.model.time_server import host_of, is_address
+from earlyboot.render.formats import UnholdableError
 
 
 def time_sources(servers: Iterable[str | Mapping[str, object]], options: Iterable[str] | None) -> list[str]:
@@ -16,11 +17,18 @@ def time_sources(servers: Iterable[str | Mapping[str, object]], options: Iterabl
     lines = []
     for server in servers:
         if isinstance(server, str):
-            host = host_of(server)
+            host = _host(server)
             words = ["server" if is_address(host) else "pool", host, *common]
         else:
             own = server.get("options")
-            host = host_of(str(server["address"]))
+            host = _host(str(server["address"]))
             words = [str(server.get("directive", "server")), host, *(own if isinstance(own, list) else common)]
         lines.append(" ".join(words))
     return lines
+
+
+def _host(url: str) -> str:
+    try:
+        return host_of(url)
+    except ValueError:
+        raise UnholdableError("a time server's URL names no host") from None

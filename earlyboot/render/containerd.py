@@ -46,10 +46,16 @@ def hosts(settings: Mapping[str, object], context: Context) -> Mapping[str, byte
     """
     return {
         "_default" if name == "*" else name: toml_document(
-            {"host": {endpoint.url: {"capabilities": endpoint.capabilities} for endpoint in endpoints}}
+            {"host": {endpoint.url: _host(endpoint) for endpoint in endpoints}}
         )
         for name, endpoints in registry.mirrors(settings).items()
     }
+
+
+def _host(endpoint: registry.Endpoint) -> Section:
+    # To any other path containerd adds /v2 of its own.
+    verbatim = {"override_path": True} if endpoint.path else {}
+    return {"capabilities": endpoint.capabilities, **verbatim}
 
 
 def drop_in(settings: Mapping[str, object], context: Context) -> bytes | None:

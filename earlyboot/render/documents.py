@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from earlyboot.render.formats import json_value, shell, toml
+from earlyboot.render.formats import UnholdableError, json_value, shell, toml
 
 NOTE = "# Made by earlyboot from the settings. What is changed here is lost.\n"
 
@@ -28,7 +28,7 @@ def _json(value: object, line: str) -> str:
 
 
 def toml_document(tables: Mapping[str, object], *, for_old_readers: bool = False) -> bytes:
-    """TOML with one header a table; `ValueError` for what TOML cannot hold.
+    """TOML with one header a table; `UnholdableError` for what TOML cannot hold.
 
     Readers from before TOML 1.0 end a header at its first bracket, also within quotes. For them a table with such a name
     stands inline.
@@ -82,5 +82,5 @@ def words(flags: Sequence[str]) -> str:
         # At spaces it parts words, and quotes and backslashes it takes away.
         if not re.fullmatch(r"[!#-&(-\[\]-~]+", flag):
             name = flag.partition("=")[0]
-            raise ValueError(f"the value of {name} has a space, a quote, a backslash or a character beyond ASCII")
+            raise UnholdableError(f"the value of {name} has a space, a quote, a backslash or a character beyond ASCII")
     return " ".join(flags)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from earlyboot.render import registry
 from earlyboot.render.documents import NOTE
-from earlyboot.render.formats import text
+from earlyboot.render.formats import UnholdableError, text
 from earlyboot.render.nested import at, chosen, list_at, table_at, text_at
 from earlyboot.render.renderers import Context
 
@@ -85,5 +85,7 @@ def _json(value: object) -> str:
 def _unquoted(name: str, value: object) -> str:
     line = text(value)
     if line != line.strip() or line[:1] in ('"', "'") or "\\" in line:
-        raise ValueError(f"{name} would have a quote or space at its end, or a backslash, which ecs.config cannot hold")
+        raise UnholdableError(
+            f"{name} would have a quote or space at its end, or a backslash, which ecs.config cannot hold"
+        )
     return line

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from earlyboot.config.paths import Paths
-from earlyboot.config.profile import FileSpec, Profile
+from earlyboot.config.profile import FileSpec, GeneratorSpec, Profile
 from earlyboot.model.key import parse_key
 from earlyboot.model.tree import unflatten
+from earlyboot.render.formats import UnholdableError, free
 from earlyboot.render.record import FILE_LIMIT_BYTES
 from earlyboot.render.renderers import Context, find
 from hostkit import files
@@ -33,42 +34,81 @@ class RenderedFile(NamedTuple):
     data: bytes
 
 
+class LeftOut(NamedTuple):
+    """A file that shows a setting which a generator makes and has not made; `key` is the setting."""
+
+    name: str
+    path: str
+    key: str
+
+
+class Rendering(NamedTuple):
+    files: tuple[RenderedFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
 def render_files(
-    settings: Mapping[str, object], wanted: Iterable[FileSpec], profile: Profile, paths: Paths
-) -> tuple[RenderedFile, ...]:
+    settings: Mapping[str, object], wanted: Iterable[FileSpec], profile: Profile, context: Context
+) -> Rendering:
     """The files of all that is `wanted`, from flat `settings`. `HostError` with every fault of every file."""
-    maker = _Maker(unflatten(settings), _context(profile, paths))
+    maker = _Maker(unflatten(settings), context, profile.generators)
     rendered: dict[str, RenderedFile] = {}
     faults: list[Fault] = []
     for spec in wanted:
         try:
-            for file in maker.files(spec):
-                if file.path in rendered:
-                    raise ValueError(f"{rendered[file.path].spec.name} makes {file.path} too")
-                rendered[file.path] = file
-        except ValueError as error:
-            what = f"{spec.name} cannot be rendered: {error}"
-            faults.append(Fault("unrenderable", what, Where(), "correct the settings that feed this file"))
+            made = maker.files(spec)
+        except UnholdableError as error:
+            faults += _unrenderable(spec, str(error), settings, profile, context)
+            continue
         except HostError as error:
             faults += error.faults
+            continue
+        for file in made:
+            if file.path in rendered:
+                faults.append(_fault(spec, f"{rendered[file.path].spec.name} makes {file.path} too"))
+            rendered.setdefault(file.path, file)
     if faults:
         raise HostError(*faults)
-    return tuple(rendered.values())
+    return Rendering(tuple(rendered.values()), tuple(maker.left_out))
+
+
+def _unrenderable(
+    spec: FileSpec, reason: str, settings: Mapping[str, object], profile: Profile, context: Context
+) -> list[Fault]:
+    from earlyboot.render.blame import blamed
+
+    def reason_with(other: Mapping[str, object]) -> str | None:
+        try:
+            _Maker(unflatten(other), context, profile.generators).files(spec)
+        except UnholdableError as error:
+            return str(error)
+        except HostError:
+            return ""
+        return None
+
+    return [_fault(spec, reason, key) for key in blamed(spec, reason, settings, profile.defaults, reason_with)]
+
+
+def _fault(spec: FileSpec, reason: str, key: str | None = None) -> Fault:
+    what = f"{spec.name} cannot be rendered: {reason}"
+    return Fault("unrenderable", what, Where(key=key), "correct the settings that feed this file")
 
 
 class _Maker:
     """Makes files from one set of nested settings."""
 
-    def __init__(self, settings: Mapping[str, object], context: Context) -> None:
+    def __init__(self, settings: Mapping[str, object], context: Context, generators: Iterable[GeneratorSpec]) -> None:
         self._settings = settings
         self._context = context
+        self._generators = generators
+        self.left_out: list[LeftOut] = []
 
     def files(self, spec: FileSpec) -> list[RenderedFile]:
         contents = self._rendered(spec.renderer) if spec.renderer else self._from_template(spec)
         made = [RenderedFile(spec, _place(spec, star), data) for star, data in contents.items()]
         for file in made:
             if len(file.data) > FILE_LIMIT_BYTES:
-                raise ValueError(f"{file.path} would be larger than {FILE_LIMIT_BYTES:,} bytes")
+                raise UnholdableError(f"{file.path} would be larger than {FILE_LIMIT_BYTES:,} bytes")
         return made
 
     def _rendered(self, name: str) -> dict[str | None, bytes]:
@@ -78,17 +118,29 @@ class _Maker:
         return {} if made is None else {None: made}
 
     def _from_template(self, spec: FileSpec) -> dict[str | None, bytes]:
-        assert spec.template is not None
-        texts: dict[str | None, str | None]
+        texts: dict[str | None, str | None] = {}
         if spec.each is None:
-            texts = {None: self._templates.render(spec.template, spec.format)}
+            texts[None] = self._text(spec, None)
         else:
+            _require_each(spec)
             members = _members(self._settings, spec.each)
-            texts = {
-                name: self._templates.render(spec.template, spec.format, name=name, item=members[name])
-                for name in sorted(members)
-            }
-        return {star: text.encode() for star, text in texts.items() if text is not None}
+            for name in sorted(members):
+                texts[name] = self._text(spec, name, name=name, item=members[name])
+        return {star: free(text).encode() for star, text in texts.items() if text is not None}
+
+    def _text(self, spec: FileSpec, star: str | None, **names: object) -> str | None:
+        from earlyboot.render.templates import MissingSettingError
+
+        assert spec.template is not None
+        try:
+            return self._templates.render(spec.template, spec.format, spec.reads, **names)
+        except MissingSettingError as error:
+            path = parse_key(error.key)
+            if not any(path[: len(made)] == made for made in (parse_key(spec.key) for spec in self._generators)):
+                raise
+            # What nobody asked for must not keep a machine from what somebody did.
+            self.left_out.append(LeftOut(spec.name, _place(spec, star), error.key))
+            return None
 
     @functools.cached_property
     def _templates(self) -> Renderer:
@@ -96,6 +148,16 @@ class _Maker:
         from earlyboot.render.templates import Renderer
 
         return Renderer(self._settings)
+
+
+def _require_each(spec: FileSpec) -> None:
+    """A template is shown each member whole, so that the map must be one of the keys of its file."""
+    assert spec.each is not None
+    path = parse_key(spec.each)
+    if not any(path[: len(key)] == key for key in map(parse_key, spec.reads)):
+        what = f"{spec.name} cannot be rendered: it shows {spec.each}, which is not among the keys of its file"
+        fix = "name the key in keys or also of the file, and give a file with a secret the mode 0600"
+        raise HostError(Fault("template", what, Where(spec.template, key=spec.each), fix))
 
 
 def _members(settings: Mapping[str, object], key: str) -> Mapping[str, object]:
@@ -107,15 +169,18 @@ def _members(settings: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 def _place(spec: FileSpec, star: str | None) -> str:
     if (star is None) is ("*" in spec.path):
-        raise ValueError("it is one file, not a set of them" if star is not None else "it is a set of files, not one")
+        what = "it is one file, not a set of them" if star is not None else "it is a set of files, not one"
+        raise UnholdableError(what)
     if star is None:
         return spec.path
     if not _STAR.fullmatch(star):
-        raise ValueError(f"a name in it cannot be part of the path {spec.path}")
+        raise UnholdableError(f"a name in it cannot be part of the path {spec.path}")
     return spec.path.replace("*", star)
 
 
-def _context(profile: Profile, paths: Paths) -> Context:
+def context_of(profile: Profile, paths: Paths) -> Context:
+    """What renderers see of the image at a root."""
+
     def read(path: str) -> bytes | None:
         return files.read(paths.inside(path), FILE_LIMIT_BYTES)
 

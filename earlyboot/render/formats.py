@@ -1,6 +1,6 @@
 """How each file format holds a value: quoted so that no value can end its quotes, its line or its place.
 
-Each function takes whatever a setting can be and returns text; `ValueError` for what the format cannot hold.
+Each function takes whatever a setting can be and returns text; `UnholdableError` for what the format cannot hold.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _INTEGERS = range(-(2**63), 2**63)
 
 
+class UnholdableError(ValueError):
+    """A file cannot hold what the settings say. The text says why and holds no value, which may be a secret."""
+
+
 class Verbatim(str):
     """Text that a template made itself, and that stands in the file as it is."""
 
@@ -44,11 +48,11 @@ def ini(value: object) -> str:
     """A value that every reader of INI files gives back: no comment begins in it, and nothing at its ends is lost."""
     line = text(value)
     if line != line.strip() or line[:1] in ('"', "'"):
-        raise ValueError("an INI file loses quotes and spaces at the ends of a value")
+        raise UnholdableError("an INI file loses quotes and spaces at the ends of a value")
     if line.startswith("[") or re.search(r"(?:^|\s)[#;]", line):
-        raise ValueError("in an INI file a value must not begin a section or a comment")
+        raise UnholdableError("in an INI file a value must not begin a section or a comment")
     if line.endswith("\\"):
-        raise ValueError("in an INI file a value must not end with a backslash")
+        raise UnholdableError("in an INI file a value must not end with a backslash")
     return line
 
 
@@ -95,7 +99,9 @@ def json_value(value: object) -> str:
     try:
         made = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except TypeError:
-        raise ValueError(_not_set_or_no_value(value)) from None
+        raise UnholdableError(_not_set_or_no_value(value)) from None
+    except ValueError:
+        raise UnholdableError("a number is out of range") from None
     # Outside strings JSON is ASCII, so these can only stand in one.
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", _encodable(made))
 
@@ -124,9 +130,9 @@ def _number(value: object) -> str:
         case float() if math.isfinite(value):
             return repr(value)
         case int() | float():
-            raise ValueError("a number is out of range")
+            raise UnholdableError("a number is out of range")
         case _:
-            raise ValueError(_not_set_or_no_value(value))
+            raise UnholdableError(_not_set_or_no_value(value))
 
 
 def _not_set_or_no_value(value: object) -> str:
@@ -138,19 +144,19 @@ def _not_set_or_no_value(value: object) -> str:
 def _characters(value: object) -> str:
     line = text(value)
     if _NONCHARACTER.search(line):
-        raise ValueError("a value is no Unicode text")
+        raise UnholdableError("a value is no Unicode text")
     return line
 
 
 def _one_line(line: str) -> str:
     if _CONTROL.search(line):
-        raise ValueError("a value has a line break or another control character")
+        raise UnholdableError("a value has a line break or another control character")
     return _encodable(line)
 
 
 def _encodable(characters: str) -> str:
     if _SURROGATE.search(characters):
-        raise ValueError("a value is no Unicode text")
+        raise UnholdableError("a value is no Unicode text")
     if "\0" in characters:
-        raise ValueError("a value has a NUL character")
+        raise UnholdableError("a value has a NUL character")
     return characters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from earlyboot.render.formats import UnholdableError, text
 from earlyboot.render.renderers import Context
 
 _TRANSPARENT = "/sys/kernel/mm/transparent_hugepage"
@@ -23,12 +24,14 @@ def tmpfiles(settings: Mapping[str, object], context: Context) -> bytes | None:
     lines = [f"w- {pool.path} - - - - {pool.pages}" for pool in pools(settings)]
     transparent = _table(settings, "transparent")
     lines += [
-        f"w- {_TRANSPARENT}/{name} - - - - {transparent[name]}" for name in ("enabled", "defrag") if name in transparent
+        f"w- {_TRANSPARENT}/{name} - - - - {text(transparent[name])}"
+        for name in ("enabled", "defrag")
+        if name in transparent
     ]
     if not lines:
         return None
     head = "# Written by earlyboot from settings.kernel.hugepages; changes here are overwritten."
-    return "".join(f"{line}\n" for line in (head, *lines)).encode("ascii")
+    return "".join(f"{line}\n" for line in (head, *lines)).encode()
 
 
 def pools(settings: Mapping[str, object]) -> Iterator[Pool]:
@@ -39,8 +42,15 @@ def pools(settings: Mapping[str, object]) -> Iterator[Pool]:
     for size_kb in sorted(sizes, reverse=True):
         for part in str(sizes[size_kb]).split(","):
             node, colon, pages = part.rpartition(":")
-            folder = f"/sys/devices/system/node/node{int(node)}/hugepages" if colon else "/sys/kernel/mm/hugepages"
-            yield Pool(f"{folder}/hugepages-{size_kb}kB/nr_hugepages", int(pages))
+            folder = f"/sys/devices/system/node/node{_number(node)}/hugepages" if colon else "/sys/kernel/mm/hugepages"
+            yield Pool(f"{folder}/hugepages-{size_kb}kB/nr_hugepages", _number(pages))
+
+
+def _number(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise UnholdableError("a count of huge pages is no number") from None
 
 
 def is_essential(settings: Mapping[str, object]) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from earlyboot.render.documents import json_document
+from earlyboot.render.formats import UnholdableError
 from earlyboot.render.nested import chosen, list_at, table_at, text_at
 from earlyboot.render.renderers import Context
 
@@ -200,7 +201,7 @@ def _option(value: object) -> str:
 
 def _node_number(name: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", name):
-        raise ValueError(f"memory-manager-reserved-memory.{name} is named by no number of a NUMA node")
+        raise UnholdableError(f"memory-manager-reserved-memory.{name} is named by no number of a NUMA node")
     return int(name)
 
 
@@ -215,13 +216,13 @@ def enabled_credential_providers(kubernetes: Mapping[str, object]) -> dict[str, 
 
 
 def enabled_static_pods(kubernetes: Mapping[str, object]) -> dict[str, str]:
-    """The manifests, as base64, of the pods that run. `ValueError` for one without."""
+    """The manifests, as base64, of the pods that run. `UnholdableError` for one without."""
     if kubernetes.get("static-pods-enabled") is False:
         return {}
     manifests = {}
     for name, pod in _enabled(kubernetes, "static-pods").items():
         manifest = text_at(pod, "manifest")
         if not manifest:
-            raise ValueError(f"static-pods.{name} is enabled and has no manifest")
+            raise UnholdableError(f"static-pods.{name} is enabled and has no manifest")
         manifests[name] = manifest
     return manifests

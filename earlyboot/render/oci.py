@@ -76,12 +76,12 @@ def _capabilities(given: Mapping[str, object]) -> list[str]:
 def _limits(given: Mapping[str, object]) -> list[dict[str, object]]:
     from earlyboot.model.oci_defaults import RLIMITS
 
+    both = ("hard-limit", "soft-limit")
+    limits = {name: table_at(given, name) for name in sorted(given)}
     return [
-        {
-            "type": RLIMITS[name],
-            **{side: _limit(table_at(given, name).get(f"{side}-limit")) for side in ("hard", "soft")},
-        }
-        for name in sorted(given)
+        {"type": RLIMITS[name], "hard": _limit(limit["hard-limit"]), "soft": _limit(limit["soft-limit"])}
+        for name, limit in limits.items()
+        if all(side in limit for side in both)
     ]
 
 

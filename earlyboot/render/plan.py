@@ -15,6 +15,8 @@ from earlyboot.render.renderers import restores
 _BOOTSTRAP_GROUPS = ("bootstrap-commands", "bootstrap-containers")
 # Keys that no file shows and something reads all the same: generators.
 _READ_ELSEWHERE = (("settings", "aws", "region"),)
+# The one key of its group that only a generator reads.
+_ONLY_FOR_A_GENERATOR = "settings.kubernetes.hostname-override-source"
 
 
 class Plan(NamedTuple):
@@ -60,6 +62,7 @@ def make_plan(
     not_run = tuple(_not_run(settings, segments))
     runnable = {parse_key(key) for key in not_run}
     defaults = flatten(profile.defaults)
+    asked_for = {key for generator in profile.generators for key in generator.needs}
     return Plan(
         wanted=tuple(spec for spec in here if spec.name in names),
         restored=tuple(
@@ -68,7 +71,7 @@ def make_plan(
         unused_keys=tuple(
             key
             for key, path in segments.items()
-            if not fed[key] & names
+            if (not fed[key] & names or (key == _ONLY_FOR_A_GENERATOR and key not in asked_for))
             and path[:3] not in runnable
             and not any(path[: len(prefix)] == prefix for prefix in _READ_ELSEWHERE)
             and (key not in defaults or defaults[key] != settings[key])

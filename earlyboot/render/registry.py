@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from earlyboot.render.formats import UnholdableError
 from earlyboot.render.nested import chosen, list_at, text_at
 
 # What images and Docker's own configuration call Docker Hub, and where it answers.
@@ -20,6 +21,11 @@ class Endpoint(NamedTuple):
 
     url: str
     capabilities: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """The path of the registry's API, or nothing where it is the usual one; without a slash at its end."""
+        return "".join(self.url.partition("://")[2].partition("/")[1:]).rstrip("/")
 
 
 def mirrors(settings: Mapping[str, object]) -> dict[str, tuple[Endpoint, ...]]:
@@ -66,7 +72,7 @@ def with_scheme(url: str) -> str:
 def _named(name: str) -> str:
     """What names a table. With one of these in it containerd 1.7 would not start."""
     if '"' in name or "\\" in name:
-        raise ValueError("a registry or mirror has a quote or a backslash in its name")
+        raise UnholdableError("a registry or mirror has a quote or a backslash in its name")
     return name
 
 

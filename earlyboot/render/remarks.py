@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ from earlyboot.model.tree import unflatten
 from earlyboot.render.hugepages import is_essential, pools
 from hostkit import files
 
+CONTAINERD_CONFIG = "/etc/containerd/config.toml"
+CONTAINERD_DROP_IN = "/etc/containerd/conf.d/earlyboot.toml"
 LOCKDOWN = "/sys/kernel/security/lockdown"
+_CONTAINERD = ("settings.container-", "settings.oci-defaults.", "settings.kubernetes.")
 _MODES = ("none", "integrity", "confidentiality")
 _USERS = "/etc/passwd"
 _FILE_LIMIT_BYTES = 1 << 20
@@ -24,7 +28,7 @@ class Remarks(NamedTuple):
 
 def remarks_on(settings: Mapping[str, object], access_user: str) -> Remarks:
     """What to say after an apply of flat `settings` to this machine."""
-    texts = (*lockdown_remarks(settings), *access_remarks(settings, access_user))
+    texts = (*lockdown_remarks(settings), *access_remarks(settings, access_user), *containerd_remarks(settings))
     if not any(key.startswith("settings.kernel.hugepages.") for key in settings):
         return Remarks(texts)
     nested = unflatten(settings)
@@ -65,6 +69,23 @@ def access_remarks(
         return
     if not any(line.startswith(f"{user}:") for line in (read(_USERS) or "").splitlines()):
         yield f"access.authorized-keys lets in the user '{user}', whom {_USERS} does not have"
+
+
+def containerd_remarks(settings: Mapping[str, object], read: Callable[[str], str | None] = read_file) -> Iterator[str]:
+    """Why containerd may not read its drop-in; nothing if there is none, or if the image's configuration imports it."""
+    if not any(key.startswith(_CONTAINERD) for key in settings) or read(CONTAINERD_DROP_IN) is None:
+        return
+    config = read(CONTAINERD_CONFIG)
+    if config is None:
+        return
+    from fnmatch import fnmatchcase
+
+    import tomli
+
+    imports = tomli.loads(config).get("imports", [])
+    folder = os.path.dirname(CONTAINERD_CONFIG)
+    if not any(fnmatchcase(CONTAINERD_DROP_IN, os.path.join(folder, path)) for path in map(str, imports)):
+        yield f"{CONTAINERD_CONFIG} does not import {CONTAINERD_DROP_IN}: a containerd before 2.2 does not read it"
 
 
 def missing_hugepages(settings: Mapping[str, object], read: Callable[[str], str | None] = read_file) -> Iterator[str]:

@@ -69,7 +69,7 @@ def restores(name: str | None) -> bool:
 def find(name: str) -> Callable[[Mapping[str, object], Context], Rendered]:
     """The renderer of that name, given the settings as nested tables with the defaults layered in.
 
-    It raises `ValueError` for settings that this file cannot hold.
+    It raises `formats.UnholdableError` for settings that this file cannot hold.
     """
     module, _, function = _RENDERERS[name].partition(":")
     renderer: Callable[[Mapping[str, object], Context], Rendered] = getattr(

@@ -11,17 +11,19 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from earlyboot.api import store
+from earlyboot.config import options, profile
 from earlyboot.config.paths import PROGRAM, Paths
+from earlyboot.model.custom import CustomGroup, custom_groups
 from earlyboot.model.secrets import redact
 from earlyboot.simulate.activation import Activation
 from earlyboot.simulate.imds import Imds
-from earlyboot.simulate.root import prepare
+from earlyboot.simulate.root import claim, image_options, prepare, prepare_image
 from earlyboot.stages import status as statuses
 from earlyboot.stages.run import STAGES
 from earlyboot.stages.state import read_phase
 from earlyboot.stages.timeline import Event
 from hostkit import files
-from hostkit.errors import Fault, OperatorError, Where
+from hostkit.errors import EarlybootError, Fault, OperatorError, Where
 
 LOCAL_USER_DATA = "/var/lib/earlyboot/user-data.toml"
 
@@ -64,7 +66,12 @@ def boot(paths: Paths, platform: str, user_data: bytes, on_event: Callable[[Even
     with ExitStack() as peers:
         imds = peers.enter_context(Imds(user_data)) if platform == "ec2" else None
         configured = read_phase(paths)[1] is not None
-        prepare(paths, platform, imds.endpoint if imds else None, configured=configured)
+        endpoint = imds.endpoint if imds else None
+        if claim(paths):
+            prepare(paths, platform, endpoint, configured=configured)
+        else:
+            peers.enter_context(image_options(paths, platform, endpoint))
+            prepare_image(paths)
         if imds is None and not configured:
             files.write(paths.inside(LOCAL_USER_DATA), user_data, 0o600)
         log = peers.enter_context(tempfile.TemporaryFile())
@@ -104,5 +111,13 @@ def _run_stage(paths: Paths, stage: str, log: int, on_event: Callable[[Event], N
 def _settings(paths: Paths) -> list[Setting]:
     with store.reading(paths.store) as reader:
         live = reader.live() if reader else {}
-    shown = redact({key: entry.value for key, entry in live.items()})
+    shown = redact({key: entry.value for key, entry in live.items()}, _own_groups(paths) if live else {})
     return [Setting(key, shown[key], entry.origin) for key, entry in live.items()]
+
+
+def _own_groups(paths: Paths) -> dict[str, CustomGroup]:
+    """Those of the image builder; none where the drop-ins are at fault, so that all of their settings count as secrets."""
+    try:
+        return custom_groups(profile.load(profile.name_of(options.load(paths)), paths).custom)
+    except EarlybootError:
+        return {}

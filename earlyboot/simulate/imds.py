@@ -20,6 +20,7 @@ _KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIMhqwC542AWkf3gRIT7vV8a6d07q/gj7BS6rMRuBuyPp"
 
 # What the instance says of itself, by path below /latest/meta-data/.
 METADATA = {
+    "instance-id": "i-0123456789abcdef0",
     "local-hostname": "ip-192-0-2-10.eu-central-1.compute.internal",
     "placement/region": "eu-central-1",
     "public-keys/": "0=simulated",

@@ -91,6 +91,11 @@ def _reasons(status: statuses.Status) -> Iterator[Fault]:
     for key in notes.get("not_run", []):
         what = f"{key} was not run: this version stores bootstrap settings and does not run them yet"
         yield Fault("not-run", what, Where(key=key), f'set {key}.mode to "off" to accept that')
+    for file in notes.get("left_out", []):
+        what = f"{file['path']} was not written: {file['key']} is not set, and its generator did not make it"
+        yield Fault(
+            "left-out", what, Where(key=file["key"]), "set it, or mend the generator: the next boot runs it again"
+        )
     outcomes = status.get("services")
     details = {item["name"]: item["detail"] for item in outcomes} if isinstance(outcomes, list) else {}
     for name in notes.get("failed_services", []):

@@ -15,12 +15,15 @@ from earlyboot.stages.generate import Generated, again, failed_before, for_first
 from earlyboot.stages.launch import Launch, Work
 from earlyboot.stages.state import State, read_state
 from earlyboot.stages.timeline import Timeline
-from hostkit.errors import Fault, OperatorError, SourceError, Where
+from hostkit.errors import Fault, HostError, OperatorError, SourceError, Where
 
 if TYPE_CHECKING:
     from earlyboot.stages.sources import Gathered, Source
 
 Status = dict[str, object]
+
+# What the report of an apply says that stays true until the next one.
+_NOTES = ("unused_keys", "not_run", "failed_files", "failed_services", "left_out", "remarks")
 
 
 def run(paths: Paths, timeline: Timeline, status: Status) -> None:
@@ -157,6 +160,9 @@ def _has_values(table: Mapping[str, object]) -> bool:
 
 
 def _apply(work: Work, why: str = "") -> None:
+    """`HostError` with every file that could not be written: the phase stays, and the next boot tries again."""
+    from earlyboot.api.report import file_failures
+
     with work.timeline.step("apply") as step:
         report = work.launch.client.call("apply")
         assert isinstance(report, Mapping)
@@ -164,4 +170,7 @@ def _apply(work: Work, why: str = "") -> None:
         written = sum(file["outcome"] in ("written", "removed") for file in files)
         step.detail = f"{written} of {len(files)} files written" + (f"; {why}" if why else "")
         work.status["files"], work.status["services"] = files, services
-        work.status["notes"] = {name: report[name] for name in ("unused_keys", "not_run", "failed_services", "remarks")}
+        work.status["notes"] = {name: value for name, value in report.items() if name in _NOTES}
+        if failed := file_failures(report):
+            step.detail = f"{len(failed)} of {len(files)} files could not be written"
+            raise HostError(*failed)

@@ -75,6 +75,8 @@ def _repair(paths: Paths, phase: str, applied: Applied | None, generation: int, 
         return "settings were committed after the last apply"
     if updated:
         return "the program or its configuration is another than at the last apply"
+    if applied.notes.get("failed_files"):
+        return "a file could not be written at the last apply"
     if applied.notes.get("failed_services"):
         return "a service failed to take the last apply"
     changed = [file.path for file in applied.files if has_changed(file, paths)]

@@ -133,6 +133,14 @@ def test_a_grandchild_that_keeps_the_output_open_holds_nobody() -> None:
     assert (ended.status, said, ended.cut_off) == (0, b"said", None)
 
 
+@pytest.mark.parametrize("end", ["exit 0", "exit 3", "kill -9 $$"])
+def test_a_command_that_is_to_leave_nothing_takes_its_children_with_it(end: str) -> None:
+    lifeline = Lifeline()
+    ended = process.run(sh(f"exec 3<&0; sleep 1000 & echo said; {end}", stdin_fd=lifeline.held, leaves_nothing=True))
+    assert (ended.stdout, ended.cut_off) == (b"said\n", None)
+    assert lifeline.all_died()
+
+
 def test_a_grandchild_that_never_stops_printing_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.read
     refills = 0

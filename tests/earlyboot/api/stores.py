@@ -37,5 +37,9 @@ def pending(store: Reader, tx: str) -> dict[str, object]:
     return {line.key: json.loads(line.text) for line in pendings.lines(store, tx) if line.text is not None}
 
 
+def values_at(reader: Reader, generation: int) -> dict[str, object]:
+    return {key: json.loads(text) for key, text, _, _ in reader.texts(generation)}
+
+
 def values_of(reader: Reader) -> dict[str, object]:
     return {key: entry.value for key, entry in reader.live().items()}

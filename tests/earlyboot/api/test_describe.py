@@ -19,22 +19,20 @@ PROFILE = profiles.load("metal", Paths("/nonexistent"))
 
 
 def test_the_services_of_a_key_are_those_whose_files_it_feeds(shared_server: Server) -> None:
-    asked = "settings.ntp,ntp.time-servers,settings.ntp.time-servers.x,settings.motd,network.hostname,settings.none"
+    asked = "settings.ntp,ntp.time-servers,settings.ntp.time-servers.x,settings.motd,network.hostname"
     assert shared_server.call("affected_services", keys=asked) == {
         "settings.ntp": ["chrony"],
         "settings.ntp.time-servers": ["chrony"],
         "settings.ntp.time-servers.x": ["chrony"],
         "settings.motd": [],
         "settings.network.hostname": ["hostname"],
-        "settings.none": [],
     }
 
 
 def test_the_templates_of_a_key_are_the_files_that_it_feeds(shared_server: Server) -> None:
-    assert shared_server.call("templates", keys="settings.ntp,settings.motd,settings.none") == {
+    assert shared_server.call("templates", keys="settings.ntp,motd") == {
         "settings.ntp": ["chrony-sources", "chrony-conf"],
         "settings.motd": ["motd"],
-        "settings.none": [],
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from earlyboot.api.client import RefusedError
 from earlyboot.api.contract import BODY_LIMIT_BYTES, ENDPOINTS
 from earlyboot.api.service import Service
 from earlyboot.api.store import open_for_reading
@@ -17,6 +18,7 @@ from earlyboot.config import profile as profiles
 from earlyboot.config.options import Options
 from earlyboot.config.paths import TEMPLATES, Paths
 from earlyboot.model.settings import GROUPS
+from hostkit.errors import Fault, Where
 from tests.earlyboot.api.serving import Answer, Server, fault, problem
 
 PATHS_FIX = f"the paths are {', '.join(sorted({endpoint.path for endpoint in ENDPOINTS}))}"
@@ -119,7 +121,8 @@ def test_settings_are_read_whole_by_key_and_by_prefix(server: Server) -> None:
         "keys=settings.kernel": {"kernel": {"sysctl": sysctl}},
         "keys=settings.kernel.sysctl.%22net.core.somaxconn%22": somaxconn,
         "keys=settings.mot": {},
-        "keys=motd": {},
+        "keys=motd": {"motd": "ü"},
+        "keys=none": {},
         "prefix=settings.": {**DEFAULTS, **whole},
         "prefix=motd": {"motd": "ü"},
         "prefix=mo": {"motd": "ü"},
@@ -153,7 +156,7 @@ def test_everything_is_described_under_its_own_name(server: Server) -> None:
     assert everything["configuration-files"]["proxy-environment"]["mode"] == "0600"
     chrony = {
         "configuration-files": ["chrony-sources", "chrony-conf"],
-        "restart-commands": [["systemctl", "try-reload-or-restart", "chrony.service"]],
+        "restart-commands": ["systemctl try-reload-or-restart chrony.service"],
     }
     assert everything["services"]["chrony"] == chrony
     assert server.call("get_all", prefix="settings.") == {"settings": {**DEFAULTS, "motd": "x"}}
@@ -167,7 +170,8 @@ def test_everything_is_described_under_its_own_name(server: Server) -> None:
 
 
 def test_an_apply_answers_with_what_happened_to_each_file_and_service(server: Server) -> None:
-    nothing: dict[str, object] = {"unused_keys": [], "not_run": [], "failed_services": [], "remarks": []}
+    lists = ("unused_keys", "not_run", "failed_files", "failed_services", "left_out", "remarks")
+    nothing: dict[str, object] = {name: [] for name in lists}
     assert server.call("apply") == {"generation": 0, "files": [], "services": [], **nothing}
     server.call("patch_settings", {"motd": "x", "network": {"hostname": "a"}, "updates": {"seed": 5}})
     server.call("commit_tx")
@@ -505,21 +509,6 @@ def test_a_host_that_cannot_keep_a_store_says_so_in_every_answer(tmp_path: Path)
         assert server.call("list_tx") == []
 
 
-def test_a_file_that_cannot_be_written_is_the_hosts_refusal_and_nothing_is_recorded(server: Server) -> None:
-    os.makedirs(server.paths.inside("/etc/motd/inside"))
-    server.call("patch_settings", {"motd": "x", "network": {"hostname": "a"}})
-    server.call("commit_tx")
-    path = server.paths.inside("/etc/motd")
-    refusal = refused(server.ask("POST", "/tx/apply"))
-    assert (refusal["status"], refusal["title"]) == (500, "The host refused")
-    assert refusal["detail"] == f"{path} cannot be replaced: Is a directory"
-    reader = open_for_reading(server.paths.store)
-    assert reader is not None
-    assert reader.applied() is None
-    reader.close()
-    assert server.ask("GET", "/settings").status == 200
-
-
 def test_the_store_is_for_root_alone_whatever_umask_the_server_has(tmp_path: Path) -> None:
     with Server(tmp_path / "root", umask=0) as server:
         server.call("patch_settings", {"motd": "x"})
@@ -535,3 +524,25 @@ def test_the_file_of_the_store_is_a_database_that_others_can_read(server: Server
     database = sqlite3.connect(server.paths.store)
     assert database.execute("SELECT key, value FROM live").fetchall() == [("settings.motd", '"x"')]
     database.close()
+
+
+def test_a_file_that_cannot_be_written_is_named_and_the_settings_are_committed(server: Server) -> None:
+    place = Path(server.paths.inside("/etc/motd"))
+    place.mkdir(parents=True)
+    server.call("patch_settings", {"motd": "x", "network": {"hostname": "a"}})
+    with pytest.raises(RefusedError) as caught:
+        server.call("commit_and_apply")
+    what, fix = f"{place} cannot be replaced: Is a directory", "look at the path and at the file system below it"
+    fix_again = f"the settings are committed; {fix}, then POST /tx/apply"
+    assert (caught.value.status, caught.value.faults) == (500, (Fault("file", what, Where("/etc/motd"), fix_again),))
+    report = server.call("apply")
+    assert isinstance(report, dict)
+    assert report["failed_files"] == ["/etc/motd"]
+    assert report["files"][0] == {
+        "name": "motd",
+        "path": "/etc/motd",
+        "outcome": "failed",
+        "detail": what,
+        "fix": fix,
+    }
+    assert [file["outcome"] for file in report["files"][1:]] == ["unchanged", "unchanged"]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from earlyboot.api import pending as pendings
 from earlyboot.api import writer
-from earlyboot.api.store import Difference, Entry, Generation, UnknownGenerationError, open_for_reading
+from earlyboot.api.store import Difference, Generation, UnknownGenerationError, open_for_reading
 from earlyboot.api.writer import Store
 from tests.earlyboot.api.serving import Server, fault, problem
-from tests.earlyboot.api.stores import PEER, commit, end, values_of
+from tests.earlyboot.api.stores import PEER, commit, end, values_at, values_of
 
 
 @pytest.fixture
@@ -24,10 +24,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(str(tmp_path / "settings.db"))
     yield opened
     opened.close()
-
-
-def values_at(store: Store, generation: int) -> dict[str, object]:
-    return {key: entry.value for key, entry in store.settings_at(generation).items()}
 
 
 # ---- the store
@@ -45,8 +41,8 @@ def test_every_generation_can_be_put_together_again(store: Store) -> None:
         {"settings.a": 2, "settings.b": "x", "settings.c": [1]},
         {"settings.a": 2, "settings.c": [1]},
     ]
-    assert store.settings_at(3) == store.live()
-    assert store.settings_at(2)["settings.b"] == Entry("x", "origin", 1)
+    assert store.texts(3) == store.texts()
+    assert store.texts(2)[1] == ("settings.b", '"x"', "origin", 1)
 
 
 def test_a_generation_says_how_many_keys_it_changed(store: Store) -> None:
@@ -80,7 +76,7 @@ def test_the_difference_of_two_generations_goes_both_ways(store: Store) -> None:
 @pytest.mark.parametrize("generation", [2, 99, -1])
 def test_a_generation_that_is_none_is_unknown(store: Store, generation: int) -> None:
     commit(store, {"settings.a": 1})
-    for look in (store.settings_at, store.diff, lambda number: store.diff(0, number)):
+    for look in (store.texts, store.diff, lambda number: store.diff(0, number)):
         with pytest.raises(UnknownGenerationError):
             look(generation)
     with pytest.raises(UnknownGenerationError):
@@ -118,7 +114,7 @@ def test_the_oldest_generations_above_the_limit_are_forgotten_and_the_others_sta
         assert [values_at(store, number) for number in (5, 6, 7)] == [{**old, "settings.a": n} for n in (3, 4, 5)]
         for forgotten in (1, 2, 3, 4):
             with pytest.raises(UnknownGenerationError):
-                store.settings_at(forgotten)
+                store.texts(forgotten)
         assert [change.generation for change in store.changes("settings.a")] == [5, 6, 7]
         assert [change.generation for change in store.changes("settings.old")] == [1]
         assert store.changes("settings.gone") == []
@@ -256,6 +252,24 @@ def test_the_option_says_how_many_are_remembered(tmp_path: Path) -> None:
     assert reader is not None
     assert [one.id for one in reader.generations()] == [3, 2]
     reader.close()
+
+
+def test_a_group_whose_drop_in_is_gone_says_how_to_go_back_all_the_same(server: Server) -> None:
+    commit_all(server, {"motd": "a"})
+    server.call("list_tx")
+    old = Store(server.paths.store)
+    # As if a drop-in had brought the group.
+    commit(old, {"settings.own.x": 1, "settings.motd": "own"})
+    commit(old, {"settings.motd": "c"}, replace=True)
+    old.close()
+    answer = server.ask("POST", "/generations/rollback?generation=2")
+    refusal = answer.json()
+    assert isinstance(refusal, dict)
+    assert [(found["code"], found["path"], found["fix"]) for found in refusal["faults"]] == [
+        ("unknown-group", ["own"], "install the drop-in again, or set the other keys by hand")
+    ]
+    assert answer.status == 400
+    assert server.call("rollback", generation="1") == ["settings.motd"]
 
 
 def test_settings_that_the_model_does_not_take_any_more_are_not_gone_back_to(server: Server) -> None:

@@ -125,7 +125,7 @@ def test_peers_that_drip_do_not_hold_the_others(server: Server) -> None:
 
 
 def test_a_peer_that_drips_for_too_long_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "_REQUEST_LIMIT_S", 1)
+    monkeypatch.setattr(servers, "_HEAD_LIMIT_S", 1)
     with InProcess(tmp_path) as path, connect(path) as connection:
         connection.sendall(GET[:1])
         gone = False

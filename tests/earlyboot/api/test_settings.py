@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from earlyboot.api import provenance
+from earlyboot.api.writer import Store
+from earlyboot.config.paths import Paths
+from earlyboot.config.profile import load
 from tests.earlyboot.api.serving import Server, fault, problem
+from tests.earlyboot.api.stores import commit
 
 # ---- validate
 
@@ -208,7 +213,7 @@ def test_every_origin_of_a_value_is_told_in_order_with_the_one_that_won(server: 
         ],
     }
     assert server.call("get_origin", keys="motd") == [motd]
-    assert server.call("get_origin", keys="settings.network,settings.motd,none") == [motd]
+    assert server.call("get_origin", keys="settings.network,settings.motd,dns") == [motd]
 
 
 def test_a_default_wins_again_where_the_value_over_it_was_unset(server: Server) -> None:
@@ -230,6 +235,46 @@ def test_a_default_wins_again_where_the_value_over_it_was_unset(server: Server) 
             ],
         }
     ]
+
+
+def test_a_default_that_a_live_value_hides_has_no_origin(tmp_path: Path) -> None:
+    drop_in = """[groups.own]\nschema = "own.json"\n[defaults.own.free]\na = 1\nb = 2\n"""
+    with Server(image(tmp_path, drop_in)) as server:
+        keys = "own,own.free.a"
+        assert [one["key"] for one in origins(server, keys)] == ["settings.own.free.a", "settings.own.free.b"]
+        server.call("patch_settings", {"own": {"free": "whole", "needed": "x"}}, origin="file")
+        server.call("commit_tx")
+        settings = server.call("get_settings", keys=keys)
+        assert settings == {"own": {"free": "whole", "needed": "x"}}
+        assert [one["key"] for one in origins(server, keys)] == ["settings.own.free", "settings.own.needed"]
+        assert origins(server, "own.free.a") == []
+
+
+def origins(server: Server, keys: str) -> list[dict[str, object]]:
+    found = server.call("get_origin", keys=keys)
+    assert isinstance(found, list)
+    return found
+
+
+def test_the_origins_of_all_settings_are_asked_of_the_store_at_once(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "settings.db"))
+    statements: list[str] = []
+    try:
+        for number in range(3):
+            commit(store, {f"settings.kernel.sysctl.a{key}": str(number) for key in range(200)})
+        store._database.set_trace_callback(statements.append)
+        wanted = [("settings",), ("settings", "kernel", "sysctl", "a7"), ("settings", "ker")]
+        told = provenance.read(store, load("metal", Paths(str(tmp_path))), wanted)
+    finally:
+        store.close()
+    assert [sorted({statement.split()[0] for statement in statements}), len(statements)] == [
+        ["BEGIN", "COMMIT", "SELECT"],
+        4,
+    ]
+    assert [change.generation for change in told.changes["settings.kernel.sysctl.a199"]] == [1, 2, 3]
+    found = provenance.explanations(told, lambda key, value: value)
+    assert [one["key"] for one in found] == sorted({str(one["key"]) for one in found})
+    assert len(found) > 200
 
 
 def test_a_number_that_no_json_can_hold_is_refused(shared_server: Server) -> None:

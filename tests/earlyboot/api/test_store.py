@@ -17,7 +17,7 @@ from earlyboot.api.writer import PENDING_LIMIT, PendingLimitError, Store
 from earlyboot.model.check import check
 from earlyboot.model.tree import flatten, unflatten
 from earlyboot.render.record import Applied, AppliedFile
-from tests.earlyboot.api.stores import commit, end, pending, values_of
+from tests.earlyboot.api.stores import commit, end, pending, values_at, values_of
 from tests.earlyboot.model import strategies
 from tests.earlyboot.model.documents import complete, mutated
 
@@ -238,7 +238,7 @@ def test_good_settings_in_any_form_come_out_in_their_stable_one(
         end(store, may_be_empty=True)
         assert unflatten(values_of(store)) == stable
         assert check(unflatten(values_of(store))) == (stable, ())
-        assert unflatten({key: entry.value for key, entry in store.settings_at(store.generation()).items()}) == stable
+        assert unflatten(values_at(store, store.generation())) == stable
     finally:
         store.close()
 

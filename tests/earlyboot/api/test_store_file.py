@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -372,6 +373,54 @@ def test_a_full_disk_is_named_and_the_next_commit_succeeds(store: Store, path: s
     store._rows("PRAGMA max_page_count = 100000")
     assert pending(store, "tx") == {}
     assert commit(store, {"settings.a": 2}) == ["settings.a"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k,mode=700", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_what_filled_the_disk_can_be_dropped_and_the_store_goes_on(small_disk: Path) -> None:
+    store = Store(str(small_disk / "settings.db"))
+    try:
+        commit(store, {"settings.a": 1})
+        for round_ in range(3):
+            store.patch("large", {"settings.large": "x" * 150_000}, "origin")
+            for _ in range(2):
+                with pytest.raises(HostError, match="database or disk is full"):
+                    end(store, "large")
+            assert pending(store, "large").keys() == {"settings.large"}
+            assert store.discard("large") == ["settings.large"]
+            assert commit(store, {"settings.a": f"after {round_}"}) == ["settings.a"]
+        assert values_of(store) == {"settings.a": "after 2"}
+        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+    finally:
+        store.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_on_a_disk_that_others_filled_what_is_pending_can_be_dropped(small_disk: Path) -> None:
+    path = str(small_disk / "settings.db")
+    store = Store(path)
+    store.patch("tx", {"settings.a": "x" * 50_000}, "origin")
+    store.discard("tx")
+    store.close()
+    # The file has room for what comes, which is in the log only.
+    store = Store(path)
+    try:
+        store.patch("tx", {"settings.a": "x" * 20_000}, "origin")
+        with open(small_disk / "log", "wb", buffering=0) as log:
+            # Takes what there is, and says how much that was.
+            assert log.write(bytes(1 << 20)) < 1 << 20
+        assert store.discard("tx") == ["settings.a"]
+        assert commit(store, {"settings.a": 1}) == ["settings.a"]
+    finally:
+        store.close()
 
 
 def test_a_commit_that_fails_in_the_middle_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

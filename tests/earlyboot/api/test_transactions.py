@@ -56,7 +56,7 @@ def test_an_unset_key_goes_with_all_below_it_when_the_transaction_is_committed(s
 
 def test_keys_are_unset_by_segments_and_the_root_may_be_left_out(server: Server) -> None:
     commit_all(server, {"network": {"hostname": "a", "https-proxy": "http://p"}, "motd": "x"})
-    assert server.call("delete_settings", keys="network.host,settings.network.http") == []
+    assert server.call("delete_settings", keys="kernel,settings.network.hosts") == []
     assert server.call("delete_settings", keys="motd,network.hostname") == ["settings.motd", HOSTNAME]
     assert server.call("commit_tx") == ["settings.motd", HOSTNAME]
     assert live(server) == {"settings.network.https-proxy": "http://p"}
@@ -79,7 +79,7 @@ def test_unsetting_what_only_has_a_default_changes_nothing_and_is_no_error(serve
     before = server.call("get_settings")
     assert isinstance(before, dict)
     assert "oci-defaults" in before
-    assert server.call("delete_settings", keys="oci-defaults,settings.none") == []
+    assert server.call("delete_settings", keys="oci-defaults,settings.dns") == []
     assert server.call("commit_tx") == []
     assert server.call("get_settings") == before
 
@@ -176,18 +176,77 @@ def test_a_first_boot_is_not_refused_for_a_conflict(server: Server) -> None:
     assert server.call("commit_tx", tx="mine", identity="m") == ["settings.motd"]
 
 
-def test_where_the_beginning_is_forgotten_only_what_is_known_to_be_older_is_no_conflict(tmp_path: Path) -> None:
+def remembering(tmp_path: Path, generations: int) -> Server:
+    root = tmp_path / "root"
+    (root / "etc/earlyboot").mkdir(parents=True)
+    (root / "etc/earlyboot/earlyboot.toml").write_text(f"[history]\ngenerations = {generations}\n")
+    return Server(root)
+
+
+def test_the_generation_in_which_an_open_transaction_began_is_not_forgotten(tmp_path: Path) -> None:
+    with remembering(tmp_path, 1) as server:
+        commit_all(server, {"motd": "0"})
+        server.call("patch_settings", {"ntp": {"time-servers": ["new.example"]}}, tx="slow")
+        commit_all(server, {"motd": "1"}, {"motd": "2"})
+        assert numbers(server) == [3, 2, 1]
+        assert server.call("commit_tx", tx="slow") == ["settings.ntp.time-servers"]
+        assert numbers(server) == [4]
+
+
+def numbers(server: Server) -> list[int]:
+    found = server.call("list_generations")
+    assert isinstance(found, list)
+    return [one["id"] for one in found]
+
+
+def test_a_conflict_that_cannot_be_told_any_more_says_why(tmp_path: Path) -> None:
+    with remembering(tmp_path, 1) as server:
+        commit_all(server, {"motd": "0", "network": {"hostname": "a"}})
+        server.call("patch_settings", {"motd": "mine", "ntp": {"time-servers": ["new.example"]}}, tx="slow")
+        with sqlite3.connect(server.paths.store) as database:
+            database.execute("UPDATE tx SET touched_at = 0")
+        database.close()
+        commit_all(server, {"motd": "1"}, {"network": {"hostname": "b"}})
+        assert numbers(server) == [3]
+        expected = fault(
+            "conflict",
+            "settings.motd may have been changed: generation 1, in which the transaction began, is forgotten",
+            "GET /settings, then DELETE /tx?tx=slow and begin again",
+            "settings.motd",
+        )
+        answer = server.ask("POST", "/tx/commit?tx=slow")
+        assert (answer.status, answer.json()) == (409, problem(409, "Conflict", expected))
+
+
+@pytest.mark.parametrize("why", ["abandoned", "too large"])
+def test_where_the_beginning_is_forgotten_only_what_is_known_to_be_older_is_no_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
     store = Store(str(tmp_path / "settings.db"), remembered=2)
     try:
-        commit(store, {"settings.untouched": 1, "settings.touched": 1, "settings.again": 1})
-        for key in ("untouched", "touched", "new", "same"):
+        commit(store, {"settings.untouched": 1, "settings.touched": 1, "settings.once": 1, "settings.gone": 1})
+        for key in ("untouched", "touched", "new", "same", "once", "gone", "lately"):
             store.patch("mine", {f"settings.{key}": 9}, "origin")
+        if why == "abandoned":
+            age(store, "mine", ABANDONED_S + 10)
+        else:
+            # The last two generations have 41 bytes, each one of the loop 43.
+            monkeypatch.setattr(writer, "HISTORY_LIMIT_BYTES", 60)
+        commit(store, {"settings.once": 2})
         for number in range(5):
             commit(store, {"settings.touched": 2 + number, "settings.same": 9})
+        store.unset("tx", ["settings.gone"], "origin")
+        end(store)
+        commit(store, {"settings.lately": 1})
+        assert [one.id for one in store.generations()][-1] > 2
         assert pendings.began(store, "mine") == 1
-        found = pendings.conflicts(store, pendings.proposed(store, "mine"))
-        # Whether "new" was set and unset again in between nobody can say any more.
-        assert found == [Conflict("settings.new", 0), Conflict("settings.touched", 6)]
+        assert pendings.conflicts(store, pendings.proposed(store, "mine")) == [
+            # It is as it was in the oldest generation that is known; what it was before nobody can say.
+            Conflict("settings.gone", None),
+            Conflict("settings.lately", 9),
+            Conflict("settings.once", None),
+            Conflict("settings.touched", None),
+        ]
     finally:
         store.close()
 

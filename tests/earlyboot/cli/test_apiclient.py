@@ -58,6 +58,14 @@ def test_get_prints_what_the_prefixes_name(powered: Machine) -> None:
     assert json.loads(merged)["settings"] == {
         "network": {"hostname": "node-1", "https-proxy": "http://proxy.example:3128"}
     }
+    # A setting without the root, by its other name, or by its beginning; a whole key is not the beginning of another.
+    motd = {"settings": {"motd": "hello"}}
+    assert settings(powered, "motd") == settings(powered, "settings.motd") == settings(powered, "mot") == motd
+    assert settings(powered, "boot") == settings(powered, "settings.boot.kernel") == {}
+    assert list(json.loads(powered.apiclient("get", "motd", "network.hostname", "os.arch").stdout)["settings"]) == [
+        "motd",
+        "network",
+    ]
     assert powered.apiclient("get", "nothing") == Ended(0, "{}\n", "")
     assert powered.apiclient("get", "/tx/list") == Ended(0, "[]\n", "")
     assert powered.apiclient("get", "settings", "/os") == Ended(
@@ -128,6 +136,11 @@ KNOWN = f"the groups are: {', '.join(GROUPS)}"
             2,
             "settings.kernel.modules.loop.autoload must be true or false, not text\n  where: settings.kernel.modules.",
         ),
+        (
+            ["updates.version-lock=1"],
+            2,
+            "settings.updates.version-lock must be 'latest', or a version such as 1.2.3\n",
+        ),
         (["-j", "5"], 2, "settings must be a table, not a number\n  where: settings\n"),
         (["-j", '{"motd": NaN}'], 2, "the body is not JSON: NaN is not a JSON number\n"),
     ],
@@ -169,6 +182,23 @@ def test_every_fault_of_every_document_is_named_and_nothing_is_left(unchanged: M
     assert f"  where: {bad}:5 [settings.network.hostname]\n" in lines
     assert motd.format("standard input") in lines
     assert lines.count("error:") == 3
+
+
+def test_what_cannot_be_read_hides_no_fault_of_the_others(unchanged: Machine, tmp_path: Path) -> None:
+    bad, twice = tmp_path / "bad.toml", tmp_path / "twice.toml"
+    bad.write_text("[settings]\nmotd = 5\n")
+    twice.write_text("[settings]\n[settings]\n")
+    ended = unchanged.apiclient("apply", "/no/file", str(bad), str(twice), "s3://key:secret@bucket/x?token=t")
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: there is no such file\n  where: /no/file\n  fix:   give the path of a file\n"
+        "error: settings.motd must be text, not a number\n"
+        f'  where: {bad}:2 [settings.motd]\n  fix:   write it in quotes, such as "Welcome!"\n'
+        "error: not TOML: cannot declare ('settings',) twice, at column 10\n"
+        f"  where: {twice}:2\n  fix:   a key or a table is there twice; keep one of the two\n"
+        "error: documents cannot be fetched by s3\n"
+        "  where: s3://bucket/x\n  fix:   give a file, or a URL that begins with file://, http:// or https://\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,6 +277,22 @@ def test_a_document_that_is_not_there_is_an_error(unchanged: Machine, web: str, 
 )
 def test_an_address_without_a_document_is_explained(unchanged: Machine, uri: str, status: int, error: str) -> None:
     assert unchanged.apiclient("apply", uri) == Ended(status, "", f"error: {error}")
+
+
+def test_a_table_is_changed_key_by_key(powered: Machine) -> None:
+    limit = "oci-defaults.resource-limits.max-open-files"
+    assert powered.apiclient("set", f"{limit}.soft-limit=5000") == DONE
+    assert live(powered, f"settings.{limit}.soft-limit") == 5000
+    ended = powered.apiclient("set", "oci-defaults.resource-limits.max-processes.soft-limit=5")
+    assert ended == Ended(
+        2,
+        "",
+        "error: settings.oci-defaults.resource-limits.max-processes.hard-limit is missing\n"
+        "  where: settings.oci-defaults.resource-limits.max-processes.hard-limit\n"
+        "  fix:   add hard-limit = 65536\n",
+    )
+    assert powered.apiclient("set", "oci-defaults.resource-limits.max-open-files.soft-limit=unlimited").status == 2
+    assert powered.apiclient("unset", limit) == DONE
 
 
 def test_raw_prints_the_answer_and_separates_refusals(powered: Machine) -> None:

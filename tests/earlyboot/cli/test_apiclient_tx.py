@@ -46,8 +46,20 @@ def test_unset_takes_a_key_and_all_below_it_away(powered: Machine) -> None:
     ]
     assert not (powered.root / "etc/sysctl.d/90-earlyboot.conf").exists()
     # What is not set need not be taken away.
-    assert powered.apiclient("unset", "motd") == DONE
+    stays = "oci-defaults.capabilities.chown"
+    assert powered.apiclient("unset", "motd", "boot.kernel", stays) == Ended(
+        0,
+        "",
+        f"motd is not set\nboot.kernel is not set\n{stays} is a default of the profile: it can be set, not unset\n",
+    )
     assert powered.known().generation == generation + 1
+    for key, error in (
+        ("nope", "settings.nope is not a group of settings here\n"),
+        ("kernel.sysctl.vm.x", "settings.kernel.sysctl.vm.x is not a known key\n"),
+    ):
+        ended = powered.apiclient("unset", key)
+        assert (ended.status, ended.stdout) == (2, "")
+        assert ended.stderr.startswith(f"error: {error}")
     ended = powered.apiclient("unset", "a..b")
     assert (ended.status, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: the key 'a..b' has an empty segment\n")
@@ -70,7 +82,17 @@ def test_pending_transactions_are_listed_shown_deleted_and_committed(powered: Ma
     assert powered.apiclient("tx", "list").stdout == ""
     ended = powered.apiclient("tx", "commit", "b")
     assert (ended.status, ended.stdout) == (5, "")
-    assert ended.stderr.startswith("error: nothing is pending in the transaction 'b'\n")
+    assert ended.stderr == (
+        "error: nothing is pending in the transaction 'b'\n"
+        "  fix:   see: apiclient tx list; to change settings at once: apiclient set motd=hello\n"
+    )
+
+
+def test_a_key_is_unset_by_its_other_name_too(powered: Machine) -> None:
+    assert powered.apiclient("set", 'boot.kernel={"quiet": []}').status == 0
+    assert "settings.boot.kernel-parameters.quiet" in powered.known().live
+    assert powered.apiclient("unset", "boot.kernel.quiet").status == 0
+    assert "settings.boot.kernel-parameters.quiet" not in powered.known().live
 
 
 def test_two_transactions_that_change_the_same_key_end_with_one_refused(powered: Machine) -> None:
@@ -81,6 +103,7 @@ def test_two_transactions_that_change_the_same_key_end_with_one_refused(powered:
     ended = powered.apiclient("tx", "commit", "b")
     assert (ended.status, ended.stdout) == (5, "")
     assert "settings.motd" in ended.stderr
+    assert ended.stderr.endswith("  fix:   look at the settings, then: apiclient tx delete b, and begin again\n")
     assert powered.known().live["settings.motd"][0] == "first"
 
 

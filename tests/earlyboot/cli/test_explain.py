@@ -70,7 +70,7 @@ def test_a_setting_that_a_later_generation_took_away_is_not_set(configured: Mach
     )
 
 
-@pytest.mark.parametrize("key", ["dns", "no.such", "settings.motd.deeper", "settings.mo"])
+@pytest.mark.parametrize("key", ["dns", "settings.kubernetes.node-labels", "boot.kernel"])
 def test_what_is_not_set_is_said_so(configured: Machine, key: str) -> None:
     assert configured.earlyboot("explain", key) == Ended(0, f"{key}: not set\n", "")
     assert configured.earlyboot("explain", key, "--format", "json") == Ended(0, "[]\n", "")
@@ -78,6 +78,29 @@ def test_what_is_not_set_is_said_so(configured: Machine, key: str) -> None:
 
 def test_a_machine_that_was_never_booted_has_nothing_set(machine: Machine) -> None:
     assert machine.earlyboot("explain", "motd") == Ended(0, "motd: not set\n", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        (
+            "settings.motd.deeper",
+            "settings.motd.deeper is not a known key\n  fix:   settings.motd has no keys below it",
+        ),
+        (
+            "kernel.sysctl.vm.x",
+            "settings.kernel.sysctl.vm.x is not a known key\n  fix:   put a name that has dots in quotes: settings.kernel.",
+        ),
+        (
+            "montd",
+            'settings.montd is not a group of settings here\n  fix:   did you mean "motd"? the groups are: motd, ',
+        ),
+    ],
+)
+def test_what_can_never_be_set_is_refused(configured: Machine, key: str, error: str) -> None:
+    ended = configured.earlyboot("explain", key)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"error: {error}")
 
 
 def test_a_text_that_is_no_key_is_refused(configured: Machine) -> None:

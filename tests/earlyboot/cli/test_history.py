@@ -24,7 +24,7 @@ def test_history_lists_every_commit_and_who_made_it(powered: Machine) -> None:
     ended = powered.earlyboot("history")
     assert (ended.status, ended.stderr) == (0, "")
     newest, oldest = ended.stdout.splitlines()
-    form = r"{}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC  \S+  {} {} keys changed"
+    form = r"{}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC  \S+  {} {} keys? changed"
     assert re.fullmatch(form.format(2, r"apiclient-set-[0-9a-f]{16} *", 1), newest)
     assert re.fullmatch(form.format(1, r"earlyboot-launch-[0-9a-f]{8} *", r"\d+"), oldest)
     found = json.loads(powered.earlyboot("history", "--format", "json").stdout)

@@ -205,6 +205,51 @@ def test_the_faults_of_all_drop_ins_come_together(tmp_path: Path) -> None:
     ]
 
 
+def test_a_settings_key_may_leave_its_root_out(tmp_path: Path) -> None:
+    text = (
+        OWN.replace("cache.conf", "cache.d/*.conf")
+        + 'also = ["motd", "settings.ntp.options"]\neach = "settings.cache.parts"\n'
+        + '[generators.cache-size]\nkey = "settings.cache.size"\ncommand = ["/usr/bin/size"]\n'
+        + 'needs = [\'settings.kernel.sysctl."vm.swappiness"\']\nwhen = ["settings.cache"]\n'
+    )
+    long = loaded(tmp_path, text)
+    short = loaded(tmp_path, text.replace("settings.", ""))
+    assert short == long
+    spec = next(spec for spec in short.files if spec.name == "cache")
+    assert (spec.keys, spec.also) == (("settings.cache",), ("settings.motd", "settings.ntp.options"))
+    assert spec.each == "settings.cache.parts"
+    generator = short.generators[-1]
+    assert generator.needs == ('settings.kernel.sysctl."vm.swappiness"',)
+
+
+def errors(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("error: ")]
+
+
+def test_a_map_that_is_refused_is_not_missing_too(tmp_path: Path) -> None:
+    text = refused(tmp_path, OWN.replace("cache.conf", "cache.d/*.conf") + "each = 5\n")
+    assert errors(text) == ["error: files.cache.each must be a settings key such as settings.ntp.options"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("Cache", "error: groups.Cache has a name that is not 1 to 63 lower-case letters, digits and '-'"),
+        ("ntp", "error: ntp is a group of settings already"),
+    ],
+)
+def test_a_group_whose_name_is_refused_leaves_no_echo(name: str, error: str, tmp_path: Path) -> None:
+    text = OWN.replace("groups.cache", f"groups.{name}").replace("settings.cache", f"settings.{name}")
+    assert errors(refused(tmp_path, text + f"[defaults.{name}]\nsize = 1\n")) == [error]
+
+
+def test_the_groups_are_listed_once(tmp_path: Path) -> None:
+    text = refused(tmp_path, '[defaults.x]\na = 1\n[generators.hostname]\nneeds = ["y.a", "x.a"]\n')
+    fixes = [line.strip() for line in text.splitlines() if line.startswith("  fix:")]
+    assert fixes[0].startswith("fix:   the groups are access, ")
+    assert fixes[1:] == ["fix:   add [groups.y], or name another", "fix:   add [groups.x], or name another"]
+
+
 def test_one_that_cannot_be_parsed_leaves_no_echo_in_the_others(tmp_path: Path) -> None:
     assert refused(tmp_path, "[groups.cache\n", '[services.x]\nfiles = ["cache"]\ncommands = [["true"]]\n') == (
         "error: not TOML: expected ']' at the end of a table declaration, at column 14\n"

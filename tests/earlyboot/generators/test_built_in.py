@@ -35,7 +35,7 @@ def test_every_built_in_is_in_a_profile() -> None:
 
 def test_only_the_profile_that_asks_the_instance_metadata_has_generators_that_need_it(profile: Profile) -> None:
     needs = {spec.name for spec in profile.generators if BUILT_IN[spec.name].needs_metadata}
-    assert needs == ({"region", "access-keys"} if "ec2-imds" in profile.providers else set())
+    assert needs == ({"region", "access-keys", "hostname-override"} if "ec2-imds" in profile.providers else set())
 
 
 def test_their_keys_are_canonical_and_of_groups_that_the_profile_has(profile: Profile) -> None:

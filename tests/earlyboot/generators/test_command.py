@@ -81,6 +81,15 @@ def test_any_other_end_is_a_failure(tmp_path: Path, script: str, what: str) -> N
 def test_one_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
     what = failure(tmp_path, "sleep 1000 & echo $! > ${0%/*}/child; wait", deadline_s=0.5)
     assert what == f"{PROGRAM} failed: no end within 0.5 s"
+    child_ends(tmp_path)
+
+
+def test_one_that_ends_leaves_no_child_behind(tmp_path: Path) -> None:
+    assert run(question(tmp_path, program(tmp_path, "sleep 1000 & echo $! > ${0%/*}/child; echo '\"aaa\"'"))) == "aaa"
+    child_ends(tmp_path)
+
+
+def child_ends(tmp_path: Path) -> None:
     try:
         child = os.pidfd_open(int((tmp_path / "usr/lib/image/child").read_text()))
     except ProcessLookupError:
@@ -151,6 +160,15 @@ def test_without_a_proxy_there_is_nothing_to_go_around() -> None:
     assert "NO_PROXY" not in environment(known({"network": {"no-proxy": ["a"]}}))
     direct = environment(known({"network": {"https-proxy": "http://p"}}))
     assert direct["NO_PROXY"] == "localhost,127.0.0.1"
+
+
+def test_the_cluster_is_reached_without_the_proxy() -> None:
+    given = {
+        "network": {"https-proxy": "http://p", "no-proxy": ["a"]},
+        "kubernetes": {"api-server": "https://K8s:6443"},
+    }
+    found = environment(known(given, {"kubernetes": {"cluster-domain": "cluster.local"}}))
+    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,k8s,.cluster.local,a"
 
 
 def test_nothing_of_it_stays_open(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from earlyboot.generators.contract import Make
-from earlyboot.generators.instance import access_keys, region
+from earlyboot.generators.instance import access_keys, hostname_override, region
 from hostkit.errors import SourceError
 from providers.ec2_metadata import Metadata
 from tests.earlyboot.generators.asking import question
@@ -18,11 +18,13 @@ LIST = "public-keys/"
 FIX = "\n  fix:   see that no proxy or other program answers for 169.254.169.254"
 
 
-def ask(make: Make, metadata: dict[str, str], *, requests: int | None = None) -> object:
+def ask(
+    make: Make, metadata: dict[str, str], *, requests: int | None = None, given: dict[str, object] | None = None
+) -> object:
     with FakeImds(metadata=metadata) as fake:
         asked = Metadata(fake.endpoint, 10)
         try:
-            return make(question("/nonexistent", metadata=asked))
+            return make(question("/nonexistent", metadata=asked, given=given))
         finally:
             asked.close()
             assert requests in (None, len(fake.requests))
@@ -50,6 +52,34 @@ def test_what_is_no_region_is_refused(text: str) -> None:
     assert fault(region, {"placement/region": text}) == (
         "error: what EC2 instance metadata gave as the region is not one\n"
         f"  where: ec2-imds /latest/meta-data/placement/region{FIX}"
+    )
+
+
+def override(source: str, metadata: dict[str, str]) -> object:
+    given: dict[str, object] = {"kubernetes": {"hostname-override-source": source}}
+    return ask(hostname_override, metadata, requests=2, given=given)
+
+
+NAMES = {"local-hostname": "IP-10-0-0-1.Ec2.internal. other.example\n", "instance-id": "i-0123456789abcdef0\n"}
+
+
+def test_a_node_is_named_by_what_its_settings_ask_for() -> None:
+    assert override("private-dns-name", NAMES) == "ip-10-0-0-1.ec2.internal"
+    assert override("instance-id", NAMES) == "i-0123456789abcdef0"
+
+
+@pytest.mark.parametrize("source", ["private-dns-name", "instance-id"])
+def test_what_the_instance_has_not_names_no_node(source: str) -> None:
+    assert override(source, {}) is None
+
+
+@pytest.mark.parametrize("text", ["<html>", "i-", "i-012g", "I-0123", "i-0123 i-4567", f"i-{'0' * 33}"])
+def test_what_is_no_instance_id_is_refused(text: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        override("instance-id", {"instance-id": text})
+    assert str(caught.value) == (
+        "error: what EC2 instance metadata gave as the instance's ID is not one\n"
+        f"  where: ec2-imds /latest/meta-data/instance-id{FIX}"
     )
 
 

@@ -91,6 +91,11 @@ def complete() -> dict[str, object]:
                 },
             }
         },
+        "image-verifier-plugins": {
+            "enabled": True,
+            "notation": {"trustpolicy": "eyJ2ZXJzaW9uIjogIjEuMCJ9"},
+            "mine": {"trustpolicy": "e30="},
+        },
         "oci-defaults": {
             "capabilities": {name: name.startswith("set") for name in CAPABILITIES},
             "resource-limits": {name: {"hard-limit": -1, "soft-limit": 1024} for name in RLIMITS},
@@ -133,6 +138,7 @@ def complete() -> dict[str, object]:
             "send-metrics": False,
             "service-checks": ["chronyd", "containerd"],
         },
+        "measurement": {"excluded-settings": ["host-containers", "settings.network.hostname"]},
         "cloudformation": {"should-signal": True, "stack-name": "stack", "logical-resource-id": "NodeGroup"},
         "autoscaling": {"should-wait": True},
         "kubernetes": kubernetes(),
@@ -152,6 +158,14 @@ def complete() -> dict[str, object]:
                 "device-partitioning-strategy": "mig",
                 "mig": {"profile": {"a100.40gb": "1g.5gb", "h100.80gb": "4"}},
             }
+        },
+        "kubelet-dra-drivers": {
+            "nvidia": {"enabled": True},
+            "net": {
+                "enabled": False,
+                "bind-address": "127.0.0.1:9177",
+                "device-filter": '"dra.net/pciDevice" in attributes',
+            },
         },
         "nvidia-container-runtime": {
             "visible-devices-as-volume-mounts": True,
@@ -174,7 +188,7 @@ def _leaves(tree: object) -> list[object]:
     return [tree] if members is None else [leaf for member in members for leaf in _leaves(member)]
 
 
-ALIASES = {"kernel", "init", "creds", "concurrent-layer-fetch-buffer"}
+ALIASES = {"kernel", "init", "creds", "concurrent-layer-fetch-buffer", "trust-policy"}
 NAMES = sorted(_names(complete()) | ALIASES)
 JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 LEAVES = st.sampled_from(_leaves(complete())) | JUNK

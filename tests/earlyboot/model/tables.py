@@ -8,8 +8,10 @@ from earlyboot.model.access import SshPublicKey
 from earlyboot.model.boot import BootConfigKey, BootConfigValue
 from earlyboot.model.byte_size import SizeText
 from earlyboot.model.container_registry import RegistryAuth, RegistryHost, RegistryServer
+from earlyboot.model.image_verifier_plugins import TrustPolicy
 from earlyboot.model.kernel import HugepageCount
 from earlyboot.model.kubelet_device_plugins import MigProfile, NvidiaGpuModel
+from earlyboot.model.measurement import ExcludedSetting
 from earlyboot.model.metrics import ServiceName
 from earlyboot.model.types import (
     Argument,
@@ -86,6 +88,11 @@ GOOD: dict[type[Scalar], tuple[str, ...]] = {
     HugepageCount: ("0", "512", "0:128", "0:128,1:256", "0:0,1:0,2:512"),
     MigProfile: ("1g.5gb", "7g.80gb", "1g.10gb+me", "1", "7", "12"),
     NvidiaGpuModel: ("a100.40gb", "h200.141gb", "rtx-pro-6000.96gb"),
+    TrustPolicy: ("e30=", "bnVsbA==", "eyJ2ZXJzaW9uIjogIjEuMCJ9"),
+    ExcludedSetting: (
+        *("host-containers", "settings.network.hostname", "measurements", "measurement-of-mine", "settings-of-mine"),
+        'kernel.sysctl."net.core.rmem_max"',
+    ),
     ServiceName: ("chronyd", "host-containerd", "getty@tty1.service"),
 }
 
@@ -163,5 +170,10 @@ BAD: dict[type[Scalar], tuple[str, ...]] = {
     ),
     MigProfile: ("", "0", "01", "1g", "1g.5", "1G.5GB", "g.5gb", "1g.5gb+", "1g.5gb\n", "123"),
     NvidiaGpuModel: ("", "a100", "a100.40", "100.40gb", "A100.40gb", "a100.40gb\n", "a100.gb", "a/b.1gb"),
+    TrustPolicy: ("", "e30", "bm90IGpzb24=", "/w==", "W1s=", "{}"),
+    ExcludedSetting: (
+        *("", "settings", "settings.", "measurement", "measurement.excluded-settings", "settings.measurement"),
+        *("settings.measurement.excluded-settings", "*", "host-containers.*", "a b", "a\n", "é"),
+    ),
     ServiceName: ("", "a b", "a/b", "é", "a\n", "a" * 256),
 }

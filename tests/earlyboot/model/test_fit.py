@@ -91,15 +91,51 @@ def test_the_keys_of_files_and_generators_exist(tmp_path: Path) -> None:
 
 def test_a_file_that_a_secret_feeds_is_not_for_everybody(tmp_path: Path) -> None:
     assert refusal(tmp_path, OWN.replace("0600", "0644")) == (
-        "error: everybody could read the file cache, which settings.cache with its secrets feeds\n"
+        "error: others than root could read the file cache, which settings.cache with its secrets feeds\n"
         "  where: /etc/earlyboot/profiles.d/50-cache.toml:7 [files.cache.mode]\n"
         '  fix:   write mode = "0600", or name in keys only those that it shows'
     )
 
 
-@pytest.mark.parametrize("change", [("0600", "0640"), ('"settings.cache"', '"settings.cache.size"')])
-def test_a_group_may_read_it_and_everybody_what_is_no_secret(change: tuple[str, str], tmp_path: Path) -> None:
-    assert refusal(tmp_path, OWN.replace(*change)) == ""
+def test_everybody_may_read_what_is_no_secret(tmp_path: Path) -> None:
+    assert refusal(tmp_path, OWN.replace("0600", "0644").replace('"settings.cache"', '"settings.cache.size"')) == ""
+
+
+@pytest.mark.parametrize("mode", ["0640", "0604", "0620"])
+def test_neither_a_group_may_read_a_secret_nor_write_it(mode: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, OWN.replace("0600", mode)).startswith("error: others than root could read the file cache")
+
+
+@pytest.mark.parametrize("fed", ['keys = ["settings.motd"]\nalso = ["settings.cache.token"]'])
+def test_a_secret_that_only_completes_a_file_counts_too(fed: str, tmp_path: Path) -> None:
+    text = OWN.replace("0600", "0644").replace('keys = ["settings.cache"]', fed)
+    assert "which settings.cache.token with its secrets feeds" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("schema", "refused"),
+    [
+        ('{"type": "object"}', True),
+        ("{}", True),
+        ('{"properties": {"a": {"type": "string"}}}', True),
+        ('{"properties": {"a": {"type": "object"}}, "additionalProperties": false}', True),
+        ('{"properties": {"a": {}}, "additionalProperties": false}', True),
+        ('{"properties": {"a": {"type": ["string", "object"]}}, "additionalProperties": false}', True),
+        ('{"additionalProperties": true}', True),
+        ('{"patternProperties": {"^a": {"type": "object"}}, "additionalProperties": false}', True),
+        ('{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}', True),
+        ('{"anyOf": [{"type": "string"}, {"type": "object"}]}', True),
+        ('{"properties": {"a": {"enum": ["x"]}, "b": {"const": 1}}, "additionalProperties": false}', False),
+        ('{"additionalProperties": {"type": "string"}}', False),
+        ('{"patternProperties": {"^a": {"type": "integer"}}, "unevaluatedProperties": false}', False),
+        ('{"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"additionalProperties": false}}}', False),
+        ('{"oneOf": [{"type": "string"}, {"additionalProperties": false}]}', False),
+    ],
+)
+def test_a_key_that_no_schema_describes_is_a_secret(schema: str, refused: bool, tmp_path: Path) -> None:
+    found = refusal(tmp_path, OWN.replace("0600", "0644"), schema)
+    assert found.startswith("error: others than root could read the file cache") is refused
+    assert refused or found == ""
 
 
 @pytest.mark.parametrize(

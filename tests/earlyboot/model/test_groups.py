@@ -122,14 +122,6 @@ def test_no_limit_is_stored_as_minus_one(hard: object, soft: object, kept: tuple
     assert stable(limits(hard, soft)) == limits(*kept)
 
 
-@pytest.mark.parametrize(("hard", "soft"), [(1, 2), (0, "unlimited"), (2**63 - 1, -1)])
-def test_a_soft_limit_above_its_hard_limit_is_refused(hard: object, soft: object) -> None:
-    assert only_fault(limits(hard, soft)) == (
-        "settings.oci-defaults.resource-limits.max-open-files must be a table with a hard-limit and a soft-limit "
-        "that is not above it"
-    )
-
-
 def test_the_capabilities_are_all_of_linux() -> None:
     assert len(CAPABILITIES) == len(set(CAPABILITIES)) == 41
 
@@ -153,3 +145,34 @@ def test_the_strategies_of_the_nvidia_plugin_keep_the_form_they_are_written_in()
     for strategy in ("cdi-cri", ["cdi-cri"], ["volume-mounts", "envvar"]):
         document: dict[str, object] = {"kubelet-device-plugins": {"nvidia": {"device-list-strategy": strategy}}}
         assert stable(document) == document
+
+
+POLICY = "e30="
+
+
+def test_the_policy_of_a_verifier_is_stored_under_its_own_name() -> None:
+    for name in ("trustpolicy", "trust-policy"):
+        assert stable({"image-verifier-plugins": {"enabled": True, "mine": {name: POLICY}}}) == {
+            "image-verifier-plugins": {"enabled": True, "mine": {"trustpolicy": POLICY}}
+        }
+    assert only_fault({"image-verifier-plugins": {"mine": {"trustpolicy": POLICY, "trust-policy": POLICY}}}) == (
+        "settings.image-verifier-plugins.mine.trust-policy is another name of trustpolicy, which is there too"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plugins", "what"),
+    [
+        (
+            {"enabled": "yes"},
+            "enabled must be true or false for enabled, and the table of a plugin for any other name, not text",
+        ),
+        ({"mine": {"policy": POLICY}}, "mine.policy is not a known key"),
+        (
+            {"mine": {"trustpolicy": "bm90IGpzb24="}},
+            "mine.trustpolicy must be JSON as base64: the standard alphabet, padded, without spaces or line breaks",
+        ),
+    ],
+)
+def test_what_is_no_verifier_is_refused(plugins: dict[str, object], what: str) -> None:
+    assert only_fault({"image-verifier-plugins": plugins}) == f"settings.image-verifier-plugins.{what}"

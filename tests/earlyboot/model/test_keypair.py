@@ -48,6 +48,8 @@ CUSTOM = custom_groups(
         ("updates.seed=five", {"updates": {"seed": "five"}}),
         ("updates.seed=5.5", {"updates": {"seed": 5.5}}),
         ("updates.seed=NaN", {"updates": {"seed": "NaN"}}),
+        ("updates.version-lock=1", {"updates": {"version-lock": "1"}}),
+        ("kernel.lockdown=5", {"kernel": {"lockdown": "5"}}),
         ("no.such=5", {"no": {"such": "5"}}),
     ],
 )

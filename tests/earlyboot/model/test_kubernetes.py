@@ -178,14 +178,6 @@ TAINT = "a taint: a label's value, which may be empty, then ':' and an effect su
             'rename it, for example to "my-name"',
         ),
         (
-            *("credential-providers", {"x": {"enabled": True}}, "missing-key", ".x.image-patterns is missing"),
-            'add image-patterns = ["some text"]',
-        ),
-        (
-            *("memory-manager-reserved-memory", {"0": {"memory": "1Gi"}}, "missing-key", ".0.enabled is missing"),
-            "add enabled = true",
-        ),
-        (
             *("topology-manager-policy-options", {"max-allowable-numa-nodes": 7}, "bad-value"),
             *(
                 ".max-allowable-numa-nodes must be a whole number from 8 to 4294967295",

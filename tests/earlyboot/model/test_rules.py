@@ -28,7 +28,8 @@ def broken(group: str, value: object, generated: tuple[str, ...] = ()) -> list[t
     settings, faults = check({group: value})
     assert faults == ()
     found = broken_rules(settings, generated)
-    assert {fault.code for fault in found} <= {"broken-rule"}
+    assert {fault.code for fault in found} <= {"broken-rule", "missing-key"}
+    assert all(fault.what.endswith(" is missing") for fault in found if fault.code == "missing-key")
     assert {fault.path[0] for fault in found} <= {group}
     return [(fault.what, fault.fix) for fault in found]
 
@@ -86,6 +87,28 @@ BROKEN: list[tuple[str, Group, str, str]] = [
         "add the token that the node asks for its certificate with (kubeadm token create)",
     ),
     (
+        *("kubernetes", {**CLUSTER, "authentication-mode": "aws"}),
+        'cluster-name is missing, and authentication-mode is "aws"',
+        "add the name that the cluster has in EKS (aws eks list-clusters)",
+    ),
+    (
+        *("image-verifier-plugins", {"enabled": {"trustpolicy": "e30="}}),
+        *("enabled must be true or false", "write enabled = true, and give the plugin another name"),
+    ),
+    (
+        *("image-verifier-plugins", {"enabled": True, "mine": True}),
+        "mine must be a plugin's table",
+        'write mine = { trustpolicy = "…" }, or enabled = true to verify images',
+    ),
+    (
+        *(
+            "kubelet-device-plugins",
+            {"nvidia": {"device-sharing-strategy": "mps", "device-partitioning-strategy": "mig"}},
+        ),
+        'nvidia.device-sharing-strategy must not be "mps" where device-partitioning-strategy is "mig"',
+        'share by "time-slicing", or set one of the two to "none"',
+    ),
+    (
         *("kubernetes", {"server-certificate": CERTIFICATE}),
         *("server-key is missing or empty, and there is a server-certificate", "add it, or remove server-certificate"),
     ),
@@ -96,6 +119,35 @@ BROKEN: list[tuple[str, Group, str, str]] = [
     (
         *("kubernetes", {"static-pods": {"a": {"enabled": True}, "b": {"enabled": False}}}),
         *("static-pods.a.manifest is missing or empty, and the pod is enabled", "add it, or set enabled = false"),
+    ),
+    (
+        *("oci-defaults", {"resource-limits": {"max-open-files": {"hard-limit": 5}}}),
+        *("resource-limits.max-open-files.soft-limit is missing", "add soft-limit = 65536"),
+    ),
+    (
+        *("oci-defaults", {"resource-limits": {"max-open-files": {"soft-limit": 5}}}),
+        *("resource-limits.max-open-files.hard-limit is missing", "add hard-limit = 65536"),
+    ),
+    *(
+        (
+            "oci-defaults",
+            {"resource-limits": {"max-processes": {"hard-limit": hard, "soft-limit": soft}}},
+            "resource-limits.max-processes.soft-limit must not be above hard-limit",
+            "lower it, or raise hard-limit",
+        )
+        for hard, soft in ((1, 2), (0, "unlimited"), (2**63 - 1, -1))
+    ),
+    (
+        *("kubernetes", {"credential-providers": {"a": {"enabled": True}}}),
+        *("credential-providers.a.image-patterns is missing", 'add image-patterns = ["some text"]'),
+    ),
+    (
+        *("kubernetes", {"credential-providers": {"a": {"image-patterns": []}}}),
+        *("credential-providers.a.enabled is missing", "add enabled = true"),
+    ),
+    (
+        *("kubernetes", {"memory-manager-reserved-memory": {"0": {"memory": "1Gi"}}}),
+        *("memory-manager-reserved-memory.0.enabled is missing", "add enabled = true"),
     ),
     (
         *("kubernetes", {"credential-providers": {"a": {"enabled": True, "image-patterns": []}}}),
@@ -197,7 +249,19 @@ def test_a_broken_rule_says_where_and_how_to_mend_it(group: str, value: Group, w
         ("cloudformation", {"should-signal": False, "stack-name": ""}),
         ("cloudformation", {"should-signal": True, "stack-name": "a", "logical-resource-id": "b"}),
         ("kubernetes", {**CLUSTER, "cluster-name": "a", "cluster-dns-ip": "10.100.0.10", "max-pods": 17}),
-        ("kubernetes", {**CLUSTER, "authentication-mode": "aws"}),
+        ("kubernetes", {**CLUSTER, "authentication-mode": "aws", "cluster-name": "a"}),
+        ("kubernetes", {**CLUSTER, "authentication-mode": "aws", "standalone-mode": True}),
+        ("kubernetes", {"authentication-mode": "aws"}),
+        ("image-verifier-plugins", {"enabled": False}),
+        ("image-verifier-plugins", {"enabled": True, "mine": {"trustpolicy": "e30="}}),
+        (
+            "kubelet-device-plugins",
+            {"nvidia": {"device-sharing-strategy": "time-slicing", "device-partitioning-strategy": "mig"}},
+        ),
+        (
+            "kubelet-device-plugins",
+            {"nvidia": {"device-sharing-strategy": "mps", "device-partitioning-strategy": "none"}},
+        ),
         ("kubernetes", {**CLUSTER, "authentication-mode": "tls", "bootstrap-token": TOKEN}),
         ("kubernetes", {"authentication-mode": "tls", "standalone-mode": True, "api-server": "https://localhost"}),
         ("kubernetes", {"cluster-name": "a", "authentication-mode": "tls"}),
@@ -290,7 +354,7 @@ def test_no_text_of_a_rule_holds_a_value() -> None:
     secret = "aGlkZGVu"
     settings, faults = check(
         {
-            "kubernetes": {"server-key": secret, "api-server": "https://user:hidden@api.example"},
+            "kubernetes": {"server-key": secret, "api-server": "https://hidden.example"},
             "container-registry": {"credentials": [{"registry": "a", "password": "hidden"}]},
         }
     )
@@ -303,7 +367,7 @@ def test_no_text_of_a_rule_holds_a_value() -> None:
 
 def test_the_rules_describe_themselves_and_their_names_are_their_own() -> None:
     rules = [rule for group in GROUPS for rule in rules_of(group)]
-    assert len({rule.name for rule in rules}) == len(rules) == 19
+    assert len({rule.name for rule in rules}) == len(rules) == 23
     for group in GROUPS:
         assert all(rule.group == group for rule in rules_of(group))
     assert all(rule.says.endswith(".") and rule.says[0].isupper() for rule in rules)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earlyboot.model.aws import Aws
 from earlyboot.model.check import check, decode
@@ -82,6 +84,34 @@ def test_redacting_replaces_the_secrets_only() -> None:
         key: value for key, value in flat.items() if key not in SECRET_KEYS
     }
     assert redact({"settings.aws": {"config": SECRET}}) == {"settings.aws": "REDACTED"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://u:p@ss@host/", "https://REDACTED@host/"),
+        ("https://TOKEN123@h/", "https://REDACTED@h/"),
+        ("--proxy=HTTP://u:p@h:1/ https://h/a@b", "--proxy=HTTP://REDACTED@h:1/ https://h/a@b"),
+        ("http:u:p@h", "http:REDACTED@h"),
+        ("http:\\\\u:p@h", "http:\\\\REDACTED@h"),
+        ("http:http:///u:p@h", "http:http:///REDACTED@h"),
+        ("git+ssh://git@h/x\nssh://h", "git+ssh://REDACTED@h/x\nssh://h"),
+        ("https://u:a\u00a0b@h", "https://REDACTED@h"),
+        ("mail a@b, or see https://h?a@b", "mail a@b, or see https://h?a@b"),
+        ("https://", "https://"),
+    ],
+)
+def test_a_url_in_any_text_is_shown_without_who_logs_in(text: str, shown: str) -> None:
+    assert redact({"settings.motd": text}) == {"settings.motd": shown}
+    nested = {"settings.bootstrap-commands.x.commands": [["a", text], {"b": text}, 1]}
+    assert redact(nested) == {"settings.bootstrap-commands.x.commands": [["a", shown], {"b": shown}, 1]}
+
+
+@given(st.text(alphabet="htps:/\\@?# ax", max_size=30), st.text(alphabet="htps:\\@ax1", min_size=1, max_size=12))
+def test_no_password_of_a_url_is_shown_wherever_it_stands(before: str, password: str) -> None:
+    secret = f"{password}S3CRET{password}"
+    shown = redact({"settings.motd": f"{before}https://{secret}@host.example/x"})
+    assert "S3CRET" not in str(shown["settings.motd"])
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlyboot.model.types import TimeServerAddress, Url
+from earlyboot.model.types import SecretUrl, TimeServerAddress, Url, UrlWithUser
 
 GOOD = (
     "https://example.com/path",
@@ -26,8 +26,6 @@ GOOD = (
     "/host",
     "http://[::1]:80/",
     "http://[::ffff:1.2.3.4]",
-    "https://user:p@ss@host:8443/x",
-    "http://user:pass@proxy",
     "http:example.com",
     "http:\\\\host\\path",
     "HTTP://EXAMPLE.COM",
@@ -52,12 +50,36 @@ GOOD = (
     "file:///etc/hosts",
     "file://localhost/x",
     "file://C:/x",
-    "mailto:a@example.com",
+    "aws:///eu-west-1a/i@x",
+    "http://h/@x?a@b#c@d",
+    "h:80/@x",
+    "//h/@x",
+    "foo://h/@x",
+    "file:///etc/a@b",
+    "mailto:example",
     "urn:x:y",
     "foo://",
     "foo:///x",
     "foo://h",
     "foo://[::1]:9",
+)
+
+WITH_USER = (
+    "https://user:p@ss@host:8443/x",
+    "http://user:pass@proxy",
+    "https://TOKEN@h/",
+    "https://:p@h/",
+    "http:u:p@h",
+    "http:\\\\u:p@h\\x",
+    "http:////u:p@h",
+    "user@host:80/x",
+    "//u:p@h/x",
+    "user:hunter2@host/x",
+    "user:12@host/x",
+    "user:a/b@host/x",
+    " u:p@h ",
+    "foo://u:p@h",
+    "mailto:a@example.com",
 )
 
 BAD = (
@@ -130,21 +152,34 @@ def test_a_url_is_stored_as_it_was_written(text: str) -> None:
 @pytest.mark.parametrize("text", BAD)
 def test_what_is_no_url_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a URL, or a host with an optional port$"):
+        UrlWithUser(text)
+    assert not Url.accepts(text)
+
+
+@pytest.mark.parametrize("text", WITH_USER)
+def test_only_a_secret_url_may_hold_a_user_and_a_password(text: str) -> None:
+    assert SecretUrl(text).reveal() == text
+    with pytest.raises(
+        ValueError, match=r"^must be a URL without a user and a password, or a host with an optional port$"
+    ):
         Url(text)
+    assert not TimeServerAddress.accepts(text)
 
 
 @given(st.text() | st.text(alphabet="htp:/@[]?#%.0x1- \\a"))
 def test_any_text_is_either_a_url_or_refused(text: str) -> None:
     assert Url.accepts(text) in {True, False}
+    assert not Url.accepts(text) or UrlWithUser.accepts(text)
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,10}(\.[a-z][a-z0-9]{0,10}){0,3}", fullmatch=True), st.integers(0, 65535))
 def test_every_host_and_port_is_a_url(host: str, port: int) -> None:
     assert Url(f"{host}:{port}")
-    assert Url(f"https://user:password@{host}:{port}/path")
+    assert UrlWithUser(f"https://user:password@{host}:{port}/path")
+    assert not Url.accepts(f"https://user:password@{host}:{port}/path")
 
 
 @pytest.mark.parametrize("text", ["http://h/a b", " ntp.example.com", "h\u00a0", "a\nserver b"])
 def test_a_time_server_cannot_add_words_or_lines_to_chrony_conf(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^must be the name or address of a time server, without spaces$"):
+    with pytest.raises(ValueError, match=r"^must be the name or address of a time server, without spaces, a user"):
         TimeServerAddress(text)

@@ -10,7 +10,7 @@ from earlyboot.config.paths import Paths
 from earlyboot.config.profile import FileSpec, Profile
 from earlyboot.model.check import check
 from earlyboot.model.tree import flatten
-from earlyboot.render.fileset import render_files
+from earlyboot.render.fileset import context_of, render_files
 
 NOWHERE = "/nonexistent"
 
@@ -36,4 +36,5 @@ def stored(document: object) -> dict[str, object]:
 def rendered(name: str, settings: Mapping[str, object], root: str = NOWHERE, user: str = "root") -> dict[str, bytes]:
     """The contents of the file, or of the set of files, of that name, by path; from flat settings."""
     profile = shipped()._replace(access_user=user)
-    return {file.path: file.data for file in render_files(settings, [spec(name)], profile, Paths(root))}
+    context = context_of(profile, Paths(root))
+    return {file.path: file.data for file in render_files(settings, [spec(name)], profile, context).files}

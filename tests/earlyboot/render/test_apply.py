@@ -19,6 +19,7 @@ from earlyboot.config.profile import FileSpec, Profile, ServiceSpec
 from earlyboot.render import apply as applying
 from earlyboot.render import fileset
 from earlyboot.render.apply import FileOutcome, Outcome, ServiceOutcome, apply, render_all
+from earlyboot.render.fileset import Rendering
 from earlyboot.render.record import Applied, has_changed
 from earlyboot.render.remarks import Remarks
 from earlyboot.render.renderers import Context
@@ -191,26 +192,25 @@ def test_one_file_that_cannot_be_rendered_leaves_all_as_they_were(applier: Appli
     assert applier.told() == []
 
 
-def test_one_file_that_cannot_be_written_leaves_all_as_they_were(applier: Applier) -> None:
-    applier({MOTD: "x", SYSCTL: "1"})
-    applier.told()
+def test_a_file_that_cannot_be_written_fails_alone_and_the_service_of_the_others_is_told(applier: Applier) -> None:
     folder = applier.place("/etc/chrony/sources.d")
     folder.mkdir()
     if os.geteuid() or subprocess.run(["chattr", "+i", str(folder)], check=False, capture_output=True).returncode:
         pytest.skip("needs root and a file system with attributes: to root every folder is writable")
     try:
-        before = tree(applier.place("/etc"))
-        with pytest.raises(HostError) as caught:
-            applier({MOTD: "y", SERVERS: ["a.example"]})
-        assert tree(applier.place("/etc")) == before
+        outcome = applier({MOTD: "y", HOSTNAME: "a", SERVERS: ["a.example"]})
     finally:
         subprocess.run(["chattr", "-i", str(folder)], check=True)
-    assert str(caught.value) == (
-        f"error: {folder}/earlyboot.sources cannot be written: Operation not permitted\n"
-        f"  where: {folder}/earlyboot.sources\n"
-        "  fix:   run as root"
-    )
-    assert applier.told() == []
+    detail = f"{folder}/earlyboot.sources cannot be written: Operation not permitted"
+    assert outcomes(outcome) == {
+        "motd": "written",
+        "hostname": "written",
+        "hosts": "written",
+        "chrony-sources": "failed",
+    }
+    assert (outcome.files[-1].detail, outcome.files[-1].fix) == (detail, "run as root")
+    assert applier.place("/etc/motd").read_text() == "y\n"
+    assert applier.told() == ["names"]
 
 
 def symlink_to_theirs(path: Path) -> None:
@@ -305,7 +305,7 @@ def test_a_first_boot_that_rendered_already_does_not_render_again(
     settings: dict[str, object] = {MOTD: "x", SERVERS: ["a.example"]}
     made = render_all(settings, applier.profile, applier.paths)
     assert list(applier.place("/etc").iterdir()) == [applier.place("/etc/chrony")]
-    monkeypatch.setattr(applying, "render_files", lambda *parts: pytest.fail("rendered") if parts[1] else ())
+    monkeypatch.setattr(applying, "render_files", lambda *parts: pytest.fail("rendered") if parts[1] else Rendering())
     outcome = apply(settings, applier.profile, applier.paths, None, rendered=made)
     assert outcomes(outcome) == {"motd": "written", "chrony-sources": "written"}
     assert applier.place("/etc/motd").read_text() == "x\n"
@@ -416,18 +416,26 @@ def test_what_can_be_put_back_is_put_back_and_then_forgotten(applier: Applier, m
     assert applier({}).files == ()
 
 
-def test_what_was_written_before_a_file_failed_is_said_and_its_services_told_the_next_time(applier: Applier) -> None:
+def test_a_file_that_failed_is_written_the_next_time_and_services_hear_of_each_change_once(applier: Applier) -> None:
     place = applier.place("/etc/sysctl.d/90-earlyboot.conf")
     place.mkdir(parents=True)
-    with pytest.raises(HostError) as caught:
-        applier({HOSTNAME: "a", SYSCTL: "1"})
-    assert str(caught.value) == (
-        f"error: {place} cannot be replaced: Is a directory\n"
-        f"  where: {place}\n"
-        "  fix:   look at the path and at the file system below it\n"
-        "error: before it were written: /etc/hostname, /etc/hosts\n"
-        "  fix:   mend the one that failed, then apply again: services are told of the others then, too"
-    )
+    outcome = applier({HOSTNAME: "a", SYSCTL: "1"})
+    assert outcomes(outcome) == {"hostname": "written", "hosts": "written", "sysctl": "failed"}
+    assert outcome.json()["files"] == [
+        {"name": "hostname", "path": "/etc/hostname", "outcome": "written"},
+        {"name": "hosts", "path": "/etc/hosts", "outcome": "written"},
+        {
+            "name": "sysctl",
+            "path": "/etc/sysctl.d/90-earlyboot.conf",
+            "outcome": "failed",
+            "detail": f"{place} cannot be replaced: Is a directory",
+            "fix": "look at the path and at the file system below it",
+        },
+    ]
+    assert (outcome.succeeded, outcome.notes()["failed_files"]) == (False, ["/etc/sysctl.d/90-earlyboot.conf"])
+    assert [file.path for file in outcome.record] == ["/etc/hostname", "/etc/hosts"]
+    assert applier.told() == ["names"]
+    assert set(outcomes(applier({HOSTNAME: "a", SYSCTL: "1"})).values()) == {"unchanged", "failed"}
     assert applier.told() == []
     place.rmdir()
     assert outcomes(applier({HOSTNAME: "a", SYSCTL: "1"})) == {
@@ -435,10 +443,23 @@ def test_what_was_written_before_a_file_failed_is_said_and_its_services_told_the
         "hosts": "unchanged",
         "sysctl": "written",
     }
-    assert applier.told() == ["names", "kernel"]
+    assert applier.told() == ["kernel"]
 
 
-# ---- labels and remarks
+def test_what_could_not_be_replaced_is_still_known_as_what_it_was(applier: Applier, tmp_path: Path) -> None:
+    first = applier({SYSCTL: "1"})
+    applier.told()
+    place = applier.place("/etc/sysctl.d/90-earlyboot.conf")
+    place.rename(tmp_path / "kept")
+    place.mkdir()
+    failed = applier({SYSCTL: "2"})
+    assert (outcomes(failed), failed.record, applier.told()) == ({"sysctl": "failed"}, first.record, [])
+    # Nor can it be removed: it stays ours, and goes as soon as it can.
+    failed = applier({})
+    assert (outcomes(failed), failed.record, applier.told()) == ({"sysctl": "failed"}, first.record, [])
+    place.rmdir()
+    (tmp_path / "kept").rename(place)
+    assert (outcomes(applier({})), place.exists(), applier.told()) == ({"sysctl": "removed"}, False, ["kernel"])
 
 
 def test_what_was_written_and_the_folders_that_were_made_are_labelled_once(
@@ -609,6 +630,8 @@ def test_what_an_apply_reports_is_plain_and_complete(applier: Applier) -> None:
         "services": [{"name": "first", "outcome": "failed", "detail": "false: exit status 1"}],
         "unused_keys": ["settings.updates.seed"],
         "not_run": [name],
+        "failed_files": [],
         "failed_services": ["first"],
+        "left_out": [],
         "remarks": [],
     }

@@ -76,10 +76,14 @@ SECRET = base64.b64encode(b"the secret").decode()
 TOKEN = "secret.0123456789abcdef"
 SECRETS: dict[str, Any] = {
     "network": {"https-proxy": f"http://user:{SECRET}@proxy.example"},
-    "updates": {"seed": 1},
+    "updates": {
+        "metadata-base-url": "https://updates.example/metadata",
+        "targets-base-url": "https://updates.example/targets",
+        "seed": 1,
+    },
     "autoscaling": {"should-wait": False},
     "cloudformation": {"should-signal": False},
-    "metrics": {"send-metrics": True},
+    "metrics": {"metrics-url": "https://metrics.example"},
     "ecs": {"cluster": "c"},
     "host-containers": {"admin": {"user-data": SECRET}},
     "container-registry": {
@@ -143,6 +147,68 @@ def test_the_endpoints_of_a_registry_keep_their_order() -> None:
     assert isinstance(hosts, Mapping)
     headers = [line for line in hosts["docker.io"].decode().splitlines() if line.startswith("[")]
     assert headers == [f'[host."{endpoint}"]' for endpoint in endpoints]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "verbatim"),
+    [
+        ("https://harbor.corp/v2/dockerhub-proxy", True),
+        ("harbor.corp:5000/proxy/", True),
+        ("https://harbor.corp/v2", True),
+        ("https://harbor.corp", False),
+        ("https://harbor.corp/", False),
+        ("harbor.corp:5000", False),
+        ("http://[2001:db8::1]:5000", False),
+    ],
+)
+def test_the_path_of_a_mirror_is_the_whole_path(endpoint: str, verbatim: bool) -> None:
+    made = rendered("containerd-hosts", {"container-registry": {"mirrors": {"docker.io": [endpoint]}}})
+    assert isinstance(made, Mapping)
+    (host,) = tomllib.loads(made["docker.io"].decode())["host"].values()
+    assert host.get("override_path", False) is verbatim
+
+
+SOCI = {"soci-snapshotter": {"pull-mode": "parallel-pull-unpack"}}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("https://mirror.example:5000", "mirror.example:5000"),
+        ("mirror.example/", "mirror.example"),
+        ("https://mirror.example/hub/v2", "mirror.example/hub"),
+        ("https://mirror.example/v2/", "mirror.example"),
+    ],
+)
+def test_the_snapshotter_adds_the_end_of_a_mirrors_path_itself(endpoint: str, host: str) -> None:
+    document = {"container-runtime-plugins": SOCI, "container-registry": {"mirrors": {"docker.io": [endpoint]}}}
+    made = rendered("soci-snapshotter", document)
+    assert isinstance(made, bytes)
+    assert tomllib.loads(made.decode())["resolver"]["host"]["docker.io"]["mirrors"] == [{"host": host}]
+
+
+@pytest.mark.parametrize("endpoint", ["https://mirror.example/v2/hub", "https://mirror.example/hub", "a/v2x"])
+def test_a_mirror_that_the_snapshotter_would_look_for_elsewhere_is_refused(endpoint: str) -> None:
+    document = {"container-runtime-plugins": SOCI, "container-registry": {"mirrors": {"docker.io": [endpoint]}}}
+    with pytest.raises(ValueError, match=r"does not end with /v2, and the SOCI snapshotter takes no other\Z"):
+        rendered("soci-snapshotter", document)
+
+
+URLS = {"metadata-base-url": "https://a.example", "targets-base-url": "https://b.example"}
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("updog", {"updates": {**URLS}}),
+        ("updog", {"updates": {"seed": 1, "version-lock": "latest"}}),
+        ("updog", {"updates": {"seed": 1, "metadata-base-url": "https://a.example"}}),
+        ("metricdog", {"metrics": {"metrics-url": "https://a.example"}}),
+        ("metricdog", {"metrics": {"send-metrics": True}, "updates": {"seed": 1}}),
+    ],
+)
+def test_a_file_that_its_program_could_not_read_is_not_made(name: str, document: dict[str, object]) -> None:
+    assert rendered(name, document) is None
 
 
 @given(

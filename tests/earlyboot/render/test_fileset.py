@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from earlyboot.config.paths import Paths
-from earlyboot.config.profile import FileSpec, Profile
+from earlyboot.config.profile import FileSpec, GeneratorSpec, Profile
 from earlyboot.render import fileset
-from earlyboot.render.fileset import render_files
+from earlyboot.render.fileset import LeftOut, context_of, render_files
 from earlyboot.render.renderers import Context, Rendered
 from hostkit.errors import HostError
 
@@ -32,7 +32,7 @@ def spec(folder: Path, text: str, path: str = "/etc/f", name: str = "f", each: s
 
 def made(folder: Path, *specs: FileSpec, settings: Mapping[str, object] = SETTINGS) -> dict[str, bytes]:
     profile = Profile("test", (), None, {}, specs, (), access_user="someone")
-    files = render_files(settings, specs, profile, Paths(str(folder / "root")))
+    files = render_files(settings, specs, profile, context_of(profile, Paths(str(folder / "root")))).files
     assert all(file.spec in specs for file in files)
     return {file.path: file.data for file in files}
 
@@ -47,7 +47,7 @@ def test_a_member_may_have_no_file(folder: Path) -> None:
     assert made(folder, spec(folder, text, "/etc/p/*", each="settings.pods")) == {"/etc/p/b": b"x"}
 
 
-@pytest.mark.parametrize("key", ["settings.none", "settings.pods.none", "settings.pods.b.manifest.none"])
+@pytest.mark.parametrize("key", ["settings.pods.none", "settings.pods.b.manifest.none"])
 def test_a_map_that_is_not_set_makes_no_files(folder: Path, key: str) -> None:
     assert made(folder, spec(folder, "x", "/etc/p/*", each=key)) == {}
 
@@ -92,6 +92,7 @@ def test_a_name_that_would_lead_elsewhere_is_refused(folder: Path, monkeypatch: 
     renderer(monkeypatch, lambda settings, context: {star: b"x"})
     assert failure(folder, of_renderer("/etc/p/*/f")) == (
         "error: r cannot be rendered: a name in it cannot be part of the path /etc/p/*/f\n"
+        "  where: settings.pods\n"
         "  fix:   correct the settings that feed this file"
     )
 
@@ -124,18 +125,20 @@ def test_two_files_at_one_path_are_refused(folder: Path) -> None:
 
 def test_every_fault_of_every_file_is_found(folder: Path) -> None:
     specs = [
-        spec(folder, "{{ setting('none') }}", name="a"),
+        spec(folder, "{{ setting('pods.none') }}", name="a"),
         spec(folder, "{{ missing }}", name="b"),
         spec(folder, "x", name="c"),
-        spec(folder, "{{ setting('pods') }}", name="d"),
+        spec(folder, "{{ [1] }}", name="d"),
     ]
     assert failure(folder, *specs).replace(str(folder), "") == (
-        "error: a cannot be rendered: a value that it needs is not set\n"
-        "  fix:   correct the settings that feed this file\n"
+        "error: the template a cannot be rendered: settings.pods.none is not set\n"
+        "  where: /templates/a.j2:1 [settings.pods.none]\n"
+        "  fix:   set it, or have the template ask whether it is set\n"
         "error: the template b cannot be rendered: 'missing' is undefined\n"
-        "  where: /templates/b.j2\n"
+        "  where: /templates/b.j2:1\n"
         "  fix:   mend the template\n"
-        "error: d cannot be rendered: a value is of the type dict, which this format cannot hold\n"
+        "error: d cannot be rendered: a value is of the type list, which this format cannot hold\n"
+        "  where: settings.pods\n"
         "  fix:   correct the settings that feed this file"
     )
 
@@ -174,3 +177,38 @@ def test_a_folder_without_end_is_refused(folder: Path, monkeypatch: pytest.Monke
     assert failure(folder, of_renderer("/etc/f")) == (
         "error: there are more than 2 files below /etc\n  where: /etc\n  fix:   remove what does not belong there"
     )
+
+
+def test_a_map_that_the_file_is_not_made_of_is_not_shown(folder: Path) -> None:
+    assert failure(folder, spec(folder, "x", "/etc/p/*", each="settings.other")).replace(str(folder), "") == (
+        "error: f cannot be rendered: it shows settings.other, which is not among the keys of its file\n"
+        "  where: /templates/f.j2 [settings.other]\n"
+        "  fix:   name the key in keys or also of the file, and give a file with a secret the mode 0600"
+    )
+
+
+def test_a_file_that_waits_for_a_generator_is_left_out_and_the_others_are_made(folder: Path) -> None:
+    specs = (
+        spec(folder, "{{ item.manifest }}", "/etc/p/*.yaml", "pods", each="settings.pods"),
+        spec(folder, "{{ setting('pods.b.on') }}", "/etc/b", "b"),
+    )
+    profile = Profile("test", (), None, {}, specs, (), (GeneratorSpec("own", "settings.pods", depth=1),))
+    made = render_files(SETTINGS, specs, profile, context_of(profile, Paths(str(folder))))
+    assert {file.path: file.data for file in made.files} == {"/etc/p/b.yaml": b"x", "/etc/b": b"true"}
+    assert made.left_out == (LeftOut("pods", "/etc/p/a.yaml", "settings.pods.a.manifest"),)
+
+
+def test_a_fault_names_each_key_that_gives_it_and_no_other(folder: Path) -> None:
+    text = "{% for name, pod in setting('pods') | dictsort %}{{ pod.text }}{% endfor %}"
+    settings = {f"settings.pods.{name}.text": value for name, value in {"a": "x", "b": "x\n", "c": "\0"}.items()}
+    with pytest.raises(HostError) as caught:
+        made(folder, spec(folder, text), settings=settings)
+    assert [fault.where.key for fault in caught.value.faults] == ["settings.pods.b.text", "settings.pods.c.text"]
+
+
+def test_a_fault_that_takes_two_keys_names_both(folder: Path) -> None:
+    text = "{% if setting('pods.a') and setting('pods.b') %}{{ [1] }}{% endif %}"
+    settings: dict[str, object] = {"settings.pods.a": 1, "settings.pods.b": 2, "settings.pods.c": 3, "settings.d": 4}
+    with pytest.raises(HostError) as caught:
+        made(folder, spec(folder, text), settings=settings)
+    assert [fault.where.key for fault in caught.value.faults] == ["settings.pods.a", "settings.pods.b"]

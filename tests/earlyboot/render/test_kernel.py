@@ -12,7 +12,16 @@ import tomli
 from earlyboot.model.tree import unflatten
 from earlyboot.render import remarks
 from earlyboot.render.hugepages import Pool, pools
-from earlyboot.render.remarks import LOCKDOWN, Remarks, lockdown_remarks, missing_hugepages, remarks_on
+from earlyboot.render.remarks import (
+    CONTAINERD_CONFIG,
+    CONTAINERD_DROP_IN,
+    LOCKDOWN,
+    Remarks,
+    containerd_remarks,
+    lockdown_remarks,
+    missing_hugepages,
+    remarks_on,
+)
 from hostkit import files
 from tests.earlyboot.render.rendering import rendered, stored
 
@@ -116,3 +125,26 @@ def test_missing_pages_fail_their_service_only_where_they_are_essential(
 def test_settings_that_ask_the_kernel_nothing_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "read", lambda *_: pytest.fail("read"))
     assert remarks_on({"settings.motd": "x", "settings.kernel.sysctl.a": "1"}, "root") == Remarks()
+
+
+@pytest.mark.parametrize(
+    ("config", "reads"),
+    [
+        ('imports = ["/etc/containerd/conf.d/*.toml"]', True),
+        ('imports = ["/etc/other/*.toml", "conf.d/*.toml"]', True),
+        ('imports = ["/etc/containerd/conf.d/earlyboot.toml"]', True),
+        ('version = 3\nimports = ["/etc/containerd/config.d/*.toml"]', False),
+        ("version = 3", False),
+    ],
+)
+def test_a_drop_in_that_containerd_may_not_read_is_remarked(config: str, reads: bool) -> None:
+    settings = {"settings.oci-defaults.capabilities.net-raw": False}
+    remark = (
+        "/etc/containerd/config.toml does not import /etc/containerd/conf.d/earlyboot.toml: "
+        "a containerd before 2.2 does not read it"
+    )
+    machine = {CONTAINERD_CONFIG: config, CONTAINERD_DROP_IN: "version = 3"}
+    assert list(containerd_remarks(settings, reader(machine))) == ([] if reads else [remark])
+    assert list(containerd_remarks(settings, reader({CONTAINERD_CONFIG: config}))) == []
+    assert list(containerd_remarks(settings, reader({CONTAINERD_DROP_IN: "version = 3"}))) == []
+    assert list(containerd_remarks({"settings.motd": "x"}, reader(machine))) == []

@@ -137,6 +137,18 @@ def test_a_default_that_feeds_nothing_is_nobodys_mistake() -> None:
     assert made.unused_keys == ("settings.metrics.b", "settings.metrics.c")
 
 
+def test_what_asks_a_generator_for_a_name_is_unused_where_there_is_no_such_generator() -> None:
+    source = "settings.kubernetes.hostname-override-source"
+
+    def unused(profile: str, *there: str) -> tuple[str, ...]:
+        shipped = load(profile, Paths("/nonexistent"))
+        return make_plan({source: "instance-id"}, shipped, lambda path: path in there, ()).unused_keys
+
+    assert unused("ec2", "/usr/bin/kubelet") == ()
+    assert unused("ec2") == (source,)
+    assert unused("metal", "/usr/bin/kubelet") == unused("vmware", "/usr/bin/kubelet") == (source,)
+
+
 def test_a_key_that_a_generator_reads_is_not_unused() -> None:
     assert plan("settings.aws.region", "settings.aws.profile").unused_keys == ("settings.aws.profile",)
 

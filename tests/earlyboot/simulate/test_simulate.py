@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from earlyboot.config.paths import PROGRAM
+from earlyboot.config.paths import APPLICATION, PROGRAM
 from earlyboot.simulate.imds import METADATA
 from tests.earlyboot.stages.machine import PATIENCE_S, SETTINGS, Ended, requests_of_a_first_boot, run, server_pids
 
@@ -132,6 +132,50 @@ def test_the_json_holds_the_same_for_programs(user_data: Path, tmp_path: Path) -
     assert (second["verdict"], second["first_boot"]) == ("configured", False)
     assert (second["requests"], second["servers_started"], second["files"]) == ([], 0, [])
     assert second["settings"] == report["settings"]
+
+
+def test_in_the_root_of_an_image_what_is_there_decides(user_data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    options = root / "etc/earlyboot/earlyboot.toml"
+    options.parent.mkdir(parents=True)
+    options.write_text("offline = true\n")
+    (root / "etc/sysctl.d").mkdir()
+    user_data.write_text('[settings]\nmotd = "hello"\n[settings.kubernetes]\nstandalone-mode = true\n')
+    arguments = ("--user-data", user_data, "--platform", "metal", "--root", root)
+    first = simulate(*arguments)
+    assert first.status == 0, first.stderr
+    assert "\nSet, but nothing on this image reads them\n  settings.kubernetes" in first.stdout
+    assert not (root / "usr").exists()
+    assert options.read_text() == "offline = true\n"
+    assert sorted(os.listdir(options.parent)) == ["earlyboot.toml"]
+    second = simulate(*arguments)
+    assert second.stdout.startswith("This machine is already configured: ")
+    assert not (root / "usr").exists()
+
+
+def test_an_empty_root_becomes_a_throwaway_one_and_stays_one(user_data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    assert simulate("--user-data", user_data, "--root", root).status == 0
+    invented = root / "usr/bin/kubelet"
+    assert invented.is_dir()
+    invented.rmdir()
+    shutil.rmtree(root / "var/lib/earlyboot")
+    ended = simulate("--user-data", user_data, "--root", root, "--format", "json")
+    assert json.loads(ended.stdout)["first_boot"] is True
+    assert invented.is_dir()
+
+
+def test_of_a_group_of_the_image_builder_s_only_the_secrets_are_hidden(tmp_path: Path) -> None:
+    examples = Path(APPLICATION) / "examples"
+    root = tmp_path / "root"
+    shutil.copytree(examples / "profiles.d", root / "etc/earlyboot/profiles.d")
+    user_data = examples / "log-shipper-user-data.toml"
+    ended = simulate("--user-data", user_data, "--platform", "metal", "--root", root, "--format", "json")
+    shown = {setting["key"]: setting["value"] for setting in json.loads(ended.stdout)["settings"]}
+    assert shown["settings.log-shipper.endpoint"] == "https://logs.example.com/in"
+    assert shown["settings.log-shipper.labels.role"] == 'the "first" web server \\ 1'
+    assert shown["settings.log-shipper.token"] == "REDACTED"
 
 
 def test_user_data_may_be_gzipped_as_on_the_instance(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_time_server_that_chrony_cannot_be_told_is_refused_with_its_line(machi
 
 def test_settings_that_no_file_can_hold_are_not_committed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing that the model accepts is known to be so; a template that fails stands in for it.
-    def refuse(renderer: templates.Renderer, template: str, form: str) -> bytes:
+    def refuse(renderer: templates.Renderer, template: str, form: str, reads: object) -> bytes:
         raise HostError(Fault("template", f"{template} cannot hold this", Where(), "write something else"))
 
     monkeypatch.setattr(templates.Renderer, "render", refuse)
@@ -102,7 +102,7 @@ def test_what_is_shown_steers_no_terminal_and_holds_no_password() -> None:
         "settings.bootstrap-commands.a.commands": [["apiclient", "set", "network.https-proxy=http://u:PW@h:1/"]]
     }
     assert redact(commands) == {
-        "settings.bootstrap-commands.a.commands": [["apiclient", "set", "network.https-proxy=http://u:REDACTED@h:1/"]]
+        "settings.bootstrap-commands.a.commands": [["apiclient", "set", "network.https-proxy=http://REDACTED@h:1/"]]
     }
 
 

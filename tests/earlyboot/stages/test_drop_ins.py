@@ -71,6 +71,17 @@ def test_no_value_gets_out_of_its_quotes(image: Machine, hostile: str) -> None:
     assert configuration(image)["endpoint"] == "https://logs.example.com/in"
 
 
+def test_a_map_becomes_a_set_of_files(image: Machine) -> None:
+    image.give(USER_DATA + b'[settings.log-shipper.filters.quiet]\nunit = "chatty.service"\n')
+    first_boot(image)
+    header = "# Written by earlyboot from settings.log-shipper.filters; changes here are overwritten.\n"
+    folder = image.root / "etc/log-shipper/filters.d"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "nginx.conf": f"{header}[nginx]\nunit = nginx.service\nlevel = error\n",
+        "quiet.conf": f"{header}[quiet]\nunit = chatty.service\ndrop = true\n",
+    }
+
+
 def test_an_image_whose_user_data_wants_no_log_shipper_gets_no_file(image: Machine) -> None:
     image.give(b'[settings]\nmotd = "x"\n')
     first_boot(image)
@@ -129,7 +140,9 @@ def test_the_commands_of_the_documents_do_what_they_say(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert "examples/log-shipper-user-data.toml: valid\n" in ended.stdout
+    assert "examples/log-shipper-user-data.toml: valid for the profile metal\n" in ended.stdout
+    assert "  /etc/log-shipper/filters.d/nginx.conf  written\n" in ended.stdout
+    assert re.search(r'settings\.log-shipper\.machine +generator log-shipper-machine +"we', ended.stdout)
     assert ended.stdout.endswith(f"verdict: configured\n{shown}")
     [schema] = tmp_path.glob("*/user-data.schema.json")
     assert "log-shipper" in json.loads(schema.read_text())["properties"]["settings"]["properties"]

@@ -85,7 +85,8 @@ def test_an_instance_says_its_name_its_region_and_who_may_log_in(instance: Machi
     assert instance.known().live == GENERATED
     assert instance.verdict()["verdict"] == "configured"
     assert instance.files()["etc/hostname"] == (0o644, f"{METADATA['local-hostname']}\n".encode())
-    assert sorted(boot.requests) == requests_of_a_first_boot(*METADATA)
+    asked = [path for path in METADATA if path != "instance-id"]  # only where kubelet is to be named so
+    assert sorted(boot.requests) == requests_of_a_first_boot(*asked)
     assert outcomes(instance) == {"hostname": "made", "region": "made", "access-keys": "made"}
     assert steps(instance) == {
         "hostname": ("finished", NAME),
@@ -382,3 +383,37 @@ def test_a_copied_disk_that_is_told_to_keep_its_settings_keeps_these_too(instanc
     instance.put(DROP_IN, b'on-new-identity = "keep"\n')
     assert first_boot(instance).requests == []
     assert instance.known().live == GENERATED
+
+
+GROUP = """\
+[groups.a]
+schema = "a.json"
+[files.a]
+path = "/etc/a.env"
+keys = ["settings.a"]
+template = "a.j2"
+format = "shell"
+[generators.a]
+key = "settings.a.name"
+command = ["/usr/lib/image/generate"]
+"""
+
+
+def test_a_file_that_shows_what_a_generator_did_not_make_waits_for_it_and_the_others_do_not(instance: Machine) -> None:
+    schema = b'{"properties": {"name": {"type": "string"}, "url": {"type": "string"}}, "additionalProperties": false}'
+    instance.put(PROFILE_DROP_IN, GROUP.encode(), 0o644)
+    instance.put("etc/earlyboot/profiles.d/a.json", schema, 0o644)
+    instance.put("etc/earlyboot/profiles.d/a.j2", b'NAME={{ setting("a.name") }}\n', 0o644)
+    instance.give(b'[settings]\nmotd = "x"\na.url = "u"\n')
+    first_boot(instance)
+    what = "/etc/a.env was not written: settings.a.name is not set, and its generator did not make it [settings.a.name]"
+    for _ in range(2):
+        assert instance.verdict()["verdict"] == "degraded"
+        assert what in faults(instance)
+        assert instance.files()["etc/motd"] == (0o644, b"x\n")
+        assert "etc/a.env" not in instance.files()
+        first_boot(instance)
+    instance.put(PROGRAM, b"#!/bin/sh\necho '\"n\"'\n", 0o755)
+    first_boot(instance)
+    assert (instance.verdict()["verdict"], faults(instance)) == ("configured", [])
+    assert instance.files()["etc/a.env"] == (0o644, b'NAME="n"\n')

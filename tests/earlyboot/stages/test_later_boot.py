@@ -205,3 +205,22 @@ def test_keeping_settings_is_for_disks_that_have_some(machine: Machine) -> None:
     machine.put(DROP_IN, b'on-new-identity = "keep"\n')
     assert tuple(first_boot(machine).requests[:2]) == SOURCE_REQUESTS
     assert machine.known().live["settings.motd"] == ("hello", "ec2-imds")
+
+
+def test_a_file_that_cannot_be_written_fails_the_boot_and_the_next_one_writes_it(tmp_path: Path) -> None:
+    with Machine(tmp_path / "root", b'[settings]\nmotd = "x"\nnetwork.hostname = "n"\n') as machine:
+        place = machine.root / "etc/motd"
+        place.mkdir(parents=True)
+        for _ in range(2):
+            machine.boot()
+            status = machine.status()
+            assert (status["exit_status"], machine.verdict()["verdict"]) == (4, "failed")
+            assert [(fault["what"], fault["where"]["source"]) for fault in status["faults"]] == [  # type: ignore[attr-defined]
+                (f"{place} cannot be replaced: Is a directory", "/etc/motd")
+            ]
+            assert machine.files()["etc/hostname"] == (0o644, b"n\n")
+            assert list(machine.known().phases.values()) == ["committed"]
+        place.rmdir()
+        first_boot(machine)
+        assert (machine.verdict()["verdict"], [*machine.known().phases.values()]) == ("configured", ["configured"])
+        assert machine.files()["etc/motd"] == (0o644, b"x\n")

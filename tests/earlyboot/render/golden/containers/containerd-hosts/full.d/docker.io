@@ -2,6 +2,7 @@
 
 [host."https://first.example/v2/hub"]
 capabilities = ["pull", "resolve"]
+override_path = true
 
 [host."https://second.example:5000"]
 capabilities = ["pull", "resolve"]

@@ -2,3 +2,4 @@
 
 [host."https://mirror.example/a'b"]
 capabilities = ["pull", "resolve"]
+override_path = true
