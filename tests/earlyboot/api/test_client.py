@@ -67,7 +67,8 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def answer(status: int, body: bytes) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+    # As the server does, which was asked to: who does not say so before it closes may be asked again on the same one.
+    return b"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
 
 
 def test_a_refusal_is_an_error_with_its_status_faults_and_paths(shared_server: Server) -> None:
