@@ -59,6 +59,21 @@ def test_a_schema_that_is_none_is_an_error_where_it_is_named(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "schema", "error"),
+    [
+        (OWN, '{"type": 5}', "error: the schema of cache is no JSON Schema: "),
+        (OWN.replace("settings.cache", "settings.cache.sise"), SCHEMA, "error: settings.cache.sise is not a key of "),
+    ],
+)
+def test_what_is_at_fault_itself_leaves_no_echo_as_a_secret(text: str, schema: str, error: str, tmp_path: Path) -> None:
+    said = refusal(
+        tmp_path, text.replace("0600", "0644") + '[generators.x]\nkey = "cache.size"\ncommand = ["/x"]\n', schema
+    )
+    assert said.startswith(error)
+    assert said.count("error: ") == 1
+
+
 def test_defaults_are_settings(tmp_path: Path) -> None:
     text = '[defaults.cache]\nsize = "big"\n[defaults.network]\nhostname = "Upper"\nhsots = []\n'
     assert refusal(tmp_path, OWN + text) == (
