@@ -13,6 +13,8 @@ from typing import NamedTuple
 from hostkit.deadline import Deadline
 
 OUTPUT_LIMIT_BYTES = 64 << 10
+# For programs of the image, whatever ours is.
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 class Command(NamedTuple):

@@ -10,7 +10,6 @@ from hostkit import process
 SELINUXFS = "/sys/fs/selinux"
 _RESTORECON = "restorecon"
 _DEADLINE_S = 30.0
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 def restore(paths: Sequence[str], selinuxfs: str = SELINUXFS, program: str = _RESTORECON) -> str | None:
@@ -24,7 +23,9 @@ def restore(paths: Sequence[str], selinuxfs: str = SELINUXFS, program: str = _RE
     listed = os.memfd_create("paths", os.MFD_CLOEXEC)
     try:
         _write(listed, b"".join(os.fsencode(path) + b"\0" for path in paths))
-        command = process.Command((program, "-0", "-f", "-"), _DEADLINE_S, stdin_fd=listed, environment=_ENVIRONMENT)
+        command = process.Command(
+            (program, "-0", "-f", "-"), _DEADLINE_S, stdin_fd=listed, environment=process.ENVIRONMENT
+        )
         ended = process.run(command)
     except OSError as error:
         return f"{program} cannot be started: {error.strerror}; {len(paths)} files keep the label of their folder"

@@ -107,13 +107,10 @@ _FORMAT = 'print {"origin": TEXT, "document": TOML TEXT} or {"origin": TEXT, "se
 def _parsed(stdout: bytes, source: str) -> object:
     import json
 
+    from hostkit import strict_json
+
     try:
-        value: object = json.loads(
-            stdout.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_float=_number,
-            parse_constant=_number,
-        )
+        value = strict_json.parse(stdout.decode("utf-8"))
         # A lone surrogate, "\ud800", is JSON and a str, and fails at whoever writes it first.
         if b"\\u" in stdout:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -129,32 +126,14 @@ def _parsed(stdout: bytes, source: str) -> object:
         raise _refused(
             source, "provider-output-depth", "what the provider printed is nested too deep", _FORMAT
         ) from None
-    except _MalformedError as error:
-        raise _refused(source, "provider-output-not-json", str(error), _FORMAT) from None
+    except strict_json.MalformedError as error:
+        raise _refused(source, "provider-output-not-json", f"the provider printed {error}", _FORMAT) from None
     except UnicodeError:
         what = "what the provider printed is not UTF-8"
         raise _refused(source, "provider-output-not-utf8", what, "print JSON in UTF-8, or in ASCII") from None
     except ValueError:
         what = "the provider printed a number that is too long"
         raise _refused(source, "provider-output-not-json", what, _FORMAT) from None
-    return value
-
-
-class _MalformedError(ValueError):
-    pass
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _MalformedError("the provider printed an object that has a key twice")
-    return value
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not abs(value) < float("inf"):
-        raise _MalformedError("the provider printed a number that is not finite")
     return value
 
 

@@ -23,21 +23,20 @@ class Metadata:
 
     def text(self, path: str) -> str | None:
         """What is at a path below `/latest/meta-data/`, without white space around it; `None` where that is nothing."""
-        path = _ROOT + path
         with self._lock:
             self._session = self._session or Session(self._endpoint, self._deadline_s, _LIMIT_BYTES)
             try:
-                raw = self._session.get(path)
+                raw = self._session.get(_ROOT + path)
             except TooLargeError:
-                raise _not_metadata(path, f"is larger than {_LIMIT_BYTES} bytes") from None
+                raise unusable(path, f"what EC2 instance metadata gave is larger than {_LIMIT_BYTES} bytes") from None
         if raw is None:
             return None
         try:
             text = raw.decode("utf-8").replace("\r\n", "\n").strip()
         except UnicodeDecodeError:
-            raise _not_metadata(path, "is not UTF-8") from None
+            raise unusable(path, "what EC2 instance metadata gave is not UTF-8") from None
         if not all(line.isprintable() for line in text.split("\n")):
-            raise _not_metadata(path, "holds control characters")
+            raise unusable(path, "what EC2 instance metadata gave holds control characters")
         return text or None
 
     def close(self) -> None:
@@ -45,7 +44,7 @@ class Metadata:
             self._session.close()
 
 
-def _not_metadata(path: str, what: str) -> SourceError:
+def unusable(path: str, what: str) -> SourceError:
+    """The service answered for a path below `/latest/meta-data/`, and not with what it has there."""
     fix = "see that no proxy or other program answers for 169.254.169.254"
-    what = f"what EC2 instance metadata gave {what}"
-    return SourceError(Fault("ec2-metadata-unusable", what, Where(f"{ORIGIN} {path}"), fix))
+    return SourceError(Fault("ec2-metadata-unusable", what, Where(f"{ORIGIN} {_ROOT}{path}"), fix))

@@ -42,14 +42,14 @@ def approve(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> 
 
 
 def _rendered(core: Core, before: Flat, after: Flat, changed: Collection[str]) -> Rendering | None:
-    from earlyboot.api.describe import fed_by
     from earlyboot.render.apply import render_all
+    from earlyboot.render.plan import fed_by
 
     try:
         return render_all(after, core.profile, core.paths)
     except HostError as error:
         # It names the first file that fails. Those of the change are looked at one by one, as they were and will be.
-        specs = fed_by([parse_key(key) for key in changed], core.profile)
+        specs = fed_by(changed, core.profile)
         faults = [
             fault
             for spec in specs

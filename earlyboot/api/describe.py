@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from earlyboot.api.core import Core, Request, Tagged
 from earlyboot.api.keys import named_keys
 from earlyboot.api.problem import Problem
-from earlyboot.config.profile import FileSpec, GeneratorSpec, Profile, ServiceSpec
-from earlyboot.model.key import parse_key
-from earlyboot.render.plan import services_of
+from earlyboot.config.profile import FileSpec, GeneratorSpec, ServiceSpec
+from earlyboot.render.plan import fed_by, services_of
 from hostkit.errors import Fault, Where
 
 Description = Mapping[str, object]
@@ -49,7 +48,7 @@ class Describe:
 
     def templates(self, request: Request) -> Description:
         keys = named_keys(self._core, request.query)
-        return {key: [spec.name for spec in fed_by([parse_key(key)], self._core.profile)] for key in keys}
+        return {key: [spec.name for spec in fed_by([key], self._core.profile)] for key in keys}
 
     def setting_generators(self, request: Request) -> Description:
         strong = [spec for spec in self._core.profile.generators if spec.strength == "strong"]
@@ -71,16 +70,6 @@ class Describe:
 
     def _files(self) -> dict[str, Description]:
         return {file.name: _file(file) for file in self._core.profile.files}
-
-
-def fed_by(paths: Collection[tuple[str, ...]], profile: Profile) -> list[FileSpec]:
-    """The files that show one of these settings, or one below or around it."""
-    return [
-        spec
-        for spec in profile.files
-        for keys in [[parse_key(key) for key in spec.reads]]
-        if any(path[: len(key)] == key or key[: len(path)] == path for path in paths for key in keys)
-    ]
 
 
 def _service(spec: ServiceSpec) -> Description:

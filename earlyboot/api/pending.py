@@ -22,18 +22,18 @@ class Conflict(NamedTuple):
 
 
 def names(store: Reader) -> list[str]:
-    return [str(name) for (name,) in store._rows("SELECT name FROM tx ORDER BY name")]
+    return [str(name) for (name,) in store.rows("SELECT name FROM tx ORDER BY name")]
 
 
 def lines(store: Reader, tx: str) -> list[Line]:
     """What was asked for, in order; empty if there is no transaction of that name."""
-    rows = store._rows("SELECT key, value, origin FROM pending WHERE tx = ? ORDER BY patch, rowid", tx)
+    rows = store.rows("SELECT key, value, origin FROM pending WHERE tx = ? ORDER BY patch, rowid", tx)
     return [Line(str(key), None if text is None else str(text), str(origin)) for key, text, origin in rows]
 
 
 def began(store: Reader, tx: str) -> int | None:
     """The generation that was live when a transaction began; `None` if there is none of that name."""
-    rows = store._rows("SELECT began FROM tx WHERE name = ?", tx)
+    rows = store.rows("SELECT began FROM tx WHERE name = ?", tx)
     return int(str(rows[0][0])) if rows else None
 
 
@@ -87,10 +87,10 @@ def conflicts(store: Reader, proposal: Proposal) -> list[Conflict]:
 
 def _oldest(store: Reader) -> int:
     """The oldest generation that is remembered."""
-    return int(str(store._rows("SELECT coalesce(min(id), 0) FROM generation")[0][0]))
+    return int(str(store.rows("SELECT coalesce(min(id), 0) FROM generation")[0][0]))
 
 
 def _last_change(store: Reader, key: str) -> int | None:
     """The newest generation whose record names the key; `None` where none does that is remembered."""
-    (newest,) = store._rows("SELECT max(generation) FROM change WHERE key = ?", key)[0]
+    (newest,) = store.rows("SELECT max(generation) FROM change WHERE key = ?", key)[0]
     return None if newest is None else int(str(newest))

@@ -87,11 +87,7 @@ class Settings:
         settings, faults = check(body, self._core.profile.groups, self._core.custom)
         if faults:
             raise refusal(faults)
-        try:
-            return flatten(settings)
-        except ValueError as error:
-            fix = "use a shorter name of letters, digits, '-', '_' and '/'"
-            raise bad_request("bad-key", str(error), fix) from None
+        return flatten(settings)
 
     def _patch(self, request: Request, values: Mapping[str, object]) -> None:
         tx = query.transaction(request.query)

@@ -97,20 +97,21 @@ class Reader:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Whatever is read inside is of one moment."""
-        self._rows("BEGIN")
+        self.rows("BEGIN")
         try:
             yield
         finally:
             if self._database.in_transaction:
-                self._rows("COMMIT")
+                self.rows("COMMIT")
 
-    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """What a query answers, for the modules that know the tables."""
         with damage_named(self.path):
             return self._database.execute(query, values).fetchall()
 
     def _version(self) -> int:
         """How many migrations the file has been through; `HostError` for more than this program knows."""
-        version = _whole(self._rows("PRAGMA user_version")[0][0])
+        version = _whole(self.rows("PRAGMA user_version")[0][0])
         if version < 0:
             raise _damaged(self.path, f"its version is {version}")
         if version > len(schema.MIGRATIONS):
@@ -132,18 +133,18 @@ class Reader:
 
     def phases(self) -> dict[str, str]:
         """Every machine identity that this store knows, with the phase it reached."""
-        return {str(identity): str(phase) for identity, phase in self._rows("SELECT identity, phase FROM machine")}
+        return {str(identity): str(phase) for identity, phase in self.rows("SELECT identity, phase FROM machine")}
 
     def live(self) -> dict[str, Entry]:
         return {key: Entry(self._parsed(text), origin, number) for key, text, origin, number in self.texts()}
 
     def generation(self) -> int:
         """The newest generation, 0 before the first."""
-        return _whole(self._rows("SELECT coalesce(max(id), 0) FROM generation")[0][0])
+        return _whole(self.rows("SELECT coalesce(max(id), 0) FROM generation")[0][0])
 
     def stamp(self) -> tuple[int, float]:
         """The newest generation and its time: together they tell two stores apart that count alike."""
-        rows = self._rows("SELECT id, committed_at FROM generation ORDER BY id DESC LIMIT 1")
+        rows = self.rows("SELECT id, committed_at FROM generation ORDER BY id DESC LIMIT 1")
         return (_whole(rows[0][0]), float(str(rows[0][1]))) if rows else (0, 0.0)
 
     def generations(self, limit: int | None = None) -> list[Generation]:
@@ -151,18 +152,18 @@ class Reader:
         # A store that no server of today has opened yet does not know what a commit changed, only what it was told.
         changed = "changed" if self._version() > 1 else "(SELECT count(DISTINCT key) FROM change WHERE generation = id)"
         columns = f"id, committed_at, tx, uid, gid, pid, {changed}"
-        rows = self._rows(f"SELECT {columns} FROM generation ORDER BY id DESC LIMIT ?", -1 if limit is None else limit)
+        rows = self.rows(f"SELECT {columns} FROM generation ORDER BY id DESC LIMIT ?", -1 if limit is None else limit)
         return [Generation(*row) for row in rows]  # type: ignore[arg-type]  # the table's own column types
 
     def texts(self, generation: int | None = None) -> list[tuple[str, str, str, int]]:
         """What is live, or was in a generation, in the order of the keys: key, value as JSON, origin, which generation
         set it. `UnknownGenerationError` for one that is none."""
         if generation is None:
-            rows = self._rows("SELECT key, value, origin, generation FROM live ORDER BY key")
-        elif generation and not self._rows("SELECT 1 FROM generation WHERE id = ?", generation):
+            rows = self.rows("SELECT key, value, origin, generation FROM live ORDER BY key")
+        elif generation and not self.rows("SELECT 1 FROM generation WHERE id = ?", generation):
             raise UnknownGenerationError
         else:
-            rows = self._rows(_SETTINGS_AT, generation)
+            rows = self.rows(_SETTINGS_AT, generation)
         return [(str(key), str(text), str(origin), _whole(number)) for key, text, origin, number in rows]
 
     def diff(self, old: int, new: int | None = None) -> list[Difference]:
@@ -178,7 +179,7 @@ class Reader:
     def changes(self, *keys: str) -> list[Change]:
         """Every value that each key was ever given, by key, oldest first; the last one of a generation is the one that
         won."""
-        rows = self._rows(_CHANGES, json.dumps(keys))
+        rows = self.rows(_CHANGES, json.dumps(keys))
         return [
             Change(_whole(generation), str(key), None if value is None else self._parsed(value), str(origin))
             for generation, key, value, origin in rows
@@ -187,7 +188,7 @@ class Reader:
     def applied(self) -> Applied | None:
         columns = "path, name, sha256, size, mtime_ns, ctime_ns, mode" + (", owned" if self._version() > 1 else "")
         # One query, so that no other apply comes between the record and its files.
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT generation, digest, notes, {columns} FROM applied LEFT JOIN applied_file ON true ORDER BY path"
         )
         if not rows:

@@ -130,8 +130,8 @@ class Store(Reader):
         """On a full disk: empties the log before and after, and what goes inside goes without being overwritten, which
         would need room in the log."""
         self._empty_log()
-        (overwriting,) = self._rows("PRAGMA secure_delete")[0]
-        self._rows("PRAGMA secure_delete = OFF")
+        (overwriting,) = self.rows("PRAGMA secure_delete")[0]
+        self.rows("PRAGMA secure_delete = OFF")
         try:
             yield
             # The log can go into the file only where the file does not have to grow.
@@ -140,11 +140,11 @@ class Store(Reader):
                 self._database.executescript("PRAGMA incremental_vacuum")
             self._empty_log()
         finally:
-            self._rows(f"PRAGMA secure_delete = {overwriting}")
+            self.rows(f"PRAGMA secure_delete = {overwriting}")
 
     def _empty_log(self) -> None:
         try:
-            self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         except FullError:
             pass  # nothing is lost; it is tried again
 

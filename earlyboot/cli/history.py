@@ -33,7 +33,7 @@ def history(arguments: argparse.Namespace, paths: Paths) -> int:
                 _when(one.committed_at),
                 _who(one.uid),
                 one.tx,
-                f"{one.changed} {'key' if one.changed == 1 else 'keys'} changed",
+                _changes(one.changed),
             )
             for one in found
         ]

@@ -13,12 +13,11 @@ from typing import NoReturn
 from earlyboot.generators.contract import Question
 from earlyboot.generators.known import Known, grown, key_path
 from earlyboot.model.proxy import direct_hosts
-from hostkit import process
+from hostkit import process, strict_json
 from hostkit.errors import Fault, HostError, Where, printable
 
 _NO_VALUE = 2
 _STDERR_CHARS = 300
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 def run(question: Question) -> object:
@@ -57,9 +56,9 @@ def environment(known: Known) -> dict[str, str]:
     """What every program gets: a search path, and the proxy that the settings name."""
     proxy = known.value(("network", "https-proxy"))
     if not isinstance(proxy, str):
-        return _ENVIRONMENT
+        return process.ENVIRONMENT
     text = ",".join(direct_hosts({group: known.table((group,)) for group in ("network", "kubernetes")}))
-    return {**_ENVIRONMENT, "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": text, "no_proxy": text}
+    return {**process.ENVIRONMENT, "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": text, "no_proxy": text}
 
 
 def _needed(question: Question) -> dict[str, object]:
@@ -78,9 +77,7 @@ def _needed(question: Question) -> dict[str, object]:
 def parse(stdout: bytes) -> object:
     """Strict JSON in UTF-8. A `ValueError` says what is wrong and quotes nothing: the value may be a secret."""
     try:
-        return json.loads(
-            stdout.decode("utf-8"), object_pairs_hook=_object, parse_float=_number, parse_constant=_number
-        )
+        return strict_json.parse(stdout.decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("printed something that is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -88,29 +85,11 @@ def parse(stdout: bytes) -> object:
         raise ValueError(f"printed something that is not one JSON value ({place})") from None
     except RecursionError:
         raise ValueError("printed JSON that is nested too deep") from None
-    except _MalformedError:
-        raise
+    except strict_json.MalformedError as error:
+        raise ValueError(f"printed {error}") from None
     except ValueError:
         # A number of more than 4,300 digits.
         raise ValueError("printed a number that is too long") from None
-
-
-class _MalformedError(ValueError):
-    pass
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _MalformedError("printed an object that has a key twice")
-    return value
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not abs(value) < float("inf"):
-        raise _MalformedError("printed a number that is not finite")
-    return value
 
 
 def _fail(question: Question, what: str) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from earlyboot.generators.contract import Question
-from hostkit.errors import Fault, SourceError, Where
+from providers.ec2_metadata import unusable
 
 _REGION = re.compile("[a-z0-9]+(?:-[a-z0-9]+)+")
 _REGION_CHARS = 64
@@ -20,7 +20,7 @@ def region(question: Question) -> str | None:
     path = "placement/region"
     text = question.metadata.text(path)
     if text is not None and (len(text) > _REGION_CHARS or _REGION.fullmatch(text) is None):
-        raise _unusable("what EC2 instance metadata gave as the region is not one", path)
+        raise unusable(path, "what EC2 instance metadata gave as the region is not one")
     return text
 
 
@@ -31,7 +31,7 @@ def hostname_override(question: Question) -> str | None:
         path = "instance-id"
         text = question.metadata.text(path)
         if text is not None and _INSTANCE_ID.fullmatch(text) is None:
-            raise _unusable("what EC2 instance metadata gave as the instance's ID is not one", path)
+            raise unusable(path, "what EC2 instance metadata gave as the instance's ID is not one")
         return text
     text = question.metadata.text("local-hostname")
     # With several domains in the DHCP options of a VPC the name comes with each of them.
@@ -45,17 +45,12 @@ def access_keys(question: Question) -> list[str] | None:
     listed = question.metadata.text(path)
     lines = listed.split("\n") if listed else []
     if len(lines) > _KEYS_LIMIT:
-        raise _unusable(f"EC2 instance metadata lists more than {_KEYS_LIMIT} public keys", path)
+        raise unusable(path, f"EC2 instance metadata lists more than {_KEYS_LIMIT} public keys")
     keys: list[str] = []
     for line in lines:
         number = _LISTED.fullmatch(line.strip())
         if number is None:
-            raise _unusable("what EC2 instance metadata gave as the list of public keys is not one", path)
+            raise unusable(path, "what EC2 instance metadata gave as the list of public keys is not one")
         text = question.metadata.text(f"{path}{number[1]}/openssh-key")
         keys += [key.strip() for key in text.split("\n") if key.strip()] if text else []
     return list(dict.fromkeys(keys)) or None
-
-
-def _unusable(what: str, path: str) -> SourceError:
-    fix = "see that no proxy or other program answers for 169.254.169.254"
-    return SourceError(Fault("ec2-metadata-unusable", what, Where(f"ec2-imds /latest/meta-data/{path}"), fix))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Compound, Table
-from earlyboot.model.types import NAME_SCALAR, Scalar
+from earlyboot.model.types import Scalar, names
 
 
 class BootConfigKey(Scalar):
@@ -43,7 +43,7 @@ class BootConfigValues(Compound):
         return () if converted == ("",) else converted
 
 
-BootConfigName = Annotated[str, Meta(pattern=rf"\A(?:{BootConfigKey.pattern})\Z", extra={NAME_SCALAR: BootConfigKey})]
+BootConfigName = Annotated[str, names(BootConfigKey)]
 
 
 class Boot(Table, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from earlyboot.model.table import Compound
+from earlyboot.model.table import TextOrOther
 from earlyboot.model.types import Scalar
 
 _LARGEST = 2**63 - 1
@@ -40,17 +40,12 @@ def size_bytes(text: str) -> int:
     return int(whole + decimals) * unit // parts
 
 
-class ByteSize(Compound):
+class ByteSize(TextOrOther):
     """Bytes, as a number or as text with a unit."""
 
     rule = "a number of bytes, or a size such as 64mb"
     example = '"64mb"'
     forms = (Bytes, SizeText)
-
-    @classmethod
-    def form(cls, value: object) -> object:
-        number, text = cls.forms
-        return text if isinstance(value, str) else number
 
     @classmethod
     def settled(cls, converted: Any) -> object:

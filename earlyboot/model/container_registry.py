@@ -12,12 +12,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Compound, Table
 from earlyboot.model.types import (
-    NAME_SCALAR,
     Scalar,
     SecretScalar,
     SingleLineString,
     Url,
     ValidBase64,
+    names,
 )
 
 
@@ -37,7 +37,7 @@ class RegistryServer(Scalar):
     pattern = "[!-~]+"
 
 
-RegistryName = Annotated[str, Meta(pattern=rf"\A(?:{RegistryHost.pattern})\Z", extra={NAME_SCALAR: RegistryHost})]
+RegistryName = Annotated[str, names(RegistryHost)]
 
 
 class RegistryAuth(ValidBase64):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from earlyboot.model.table import Table
-from earlyboot.model.types import NAME_SCALAR, Scalar, SingleLineString
+from earlyboot.model.types import Scalar, SingleLineString, names
 
 _TIME = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 
@@ -41,7 +41,7 @@ class AgentDuration(Scalar):
         return super().check(text).replace("\u00b5", "u")
 
 
-AttributeName = Annotated[str, Meta(pattern=rf"\A(?:{AttributeKey.pattern})\Z", extra={NAME_SCALAR: AttributeKey})]
+AttributeName = Annotated[str, names(AttributeKey)]
 
 I64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 

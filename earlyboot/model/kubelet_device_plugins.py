@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from earlyboot.model.table import Compound, Table
-from earlyboot.model.types import NAME_SCALAR, Scalar
+from earlyboot.model.table import OneOrSeveral, Table
+from earlyboot.model.types import Scalar, names
 
 _Replicas = Annotated[int, Meta(ge=2, le=2**31 - 1)]
 _Strategy = Literal["envvar", "volume-mounts", "cdi-cri"]
@@ -25,20 +25,15 @@ class MigProfile(Scalar):
     pattern = r"[1-9][0-9]?|[1-9][0-9]?g\.[0-9]{1,5}gb(?:\+[a-z.]{1,16})?"
 
 
-class DeviceListStrategies(Compound):
+class DeviceListStrategies(OneOrSeveral):
     """One strategy, or a list of them. Stored as it is written: a single one and a list of one are not the same."""
 
     rule = 'one of "envvar", "volume-mounts" and "cdi-cri", or a list of these'
     example = '["cdi-cri"]'
     forms = (_Strategy, tuple[_Strategy, ...])
 
-    @classmethod
-    def form(cls, value: object) -> object:
-        one, several = cls.forms
-        return several if isinstance(value, list | tuple) else one
 
-
-GpuName = Annotated[str, Meta(pattern=rf"\A(?:{NvidiaGpuModel.pattern})\Z", extra={NAME_SCALAR: NvidiaGpuModel})]
+GpuName = Annotated[str, names(NvidiaGpuModel)]
 
 
 class TimeSlicing(Table, kw_only=True, frozen=True):

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from earlyboot.model.table import Compound
-from earlyboot.model.types import NAME_SCALAR, IpAddr, Scalar
+from earlyboot.model.table import Compound, Listed, TextOrOther
+from earlyboot.model.types import IpAddr, Scalar, names
 
 _ALNUM = "[0-9A-Za-z]"
 _LABEL = rf"{_ALNUM}(?:[0-9A-Za-z._-]{{0,61}}{_ALNUM})?"
@@ -173,7 +173,7 @@ class PercentText(Scalar):
     pattern = "0{0,9}(?:[0-9]{1,2}|100)"
 
 
-class IntegerPercent(Compound):
+class IntegerPercent(TextOrOther):
     """A percentage, as a number or as text; equal ones are stored alike, as the number."""
 
     rule = "a whole number from 0 to 100"
@@ -181,47 +181,24 @@ class IntegerPercent(Compound):
     forms = (Annotated[int, Meta(ge=0, le=100)], PercentText)
 
     @classmethod
-    def form(cls, value: object) -> object:
-        number, text = cls.forms
-        return text if isinstance(value, str) else number
-
-    @classmethod
     def settled(cls, converted: Any) -> object:
         return int(converted)
 
 
-class ClusterDnsIps(Compound):
+class ClusterDnsIps(Listed):
     """One address or a list; stored as the list that kubelet wants."""
 
     rule = "an IP address, or a list of them"
     example = '["10.100.0.10"]'
     forms = (IpAddr, tuple[IpAddr, ...])
 
-    @classmethod
-    def form(cls, value: object) -> object:
-        one, several = cls.forms
-        return several if isinstance(value, list | tuple) else one
 
-    @classmethod
-    def settled(cls, converted: Any) -> object:
-        return (converted,) if isinstance(converted, str) else converted
-
-
-class TaintValues(Compound):
+class TaintValues(Listed):
     """The taints of one key: one, or a list; stored as the list."""
 
     rule = "a taint such as special:NoSchedule, or a list of one or more"
     example = '["special:NoSchedule"]'
     forms = (TaintValue, Annotated[tuple[TaintValue, ...], Meta(min_length=1)])
-
-    @classmethod
-    def form(cls, value: object) -> object:
-        one, several = cls.forms
-        return several if isinstance(value, list | tuple) else one
-
-    @classmethod
-    def settled(cls, converted: Any) -> object:
-        return (converted,) if isinstance(converted, str) else converted
 
 
 class IdsPerPod(Compound):
@@ -244,12 +221,10 @@ class ThrottlingFactor(Compound):
     forms = (Annotated[float, Meta(gt=0, le=1)],)
 
 
-LabelName = Annotated[str, Meta(pattern=rf"\A(?:{LabelKey.pattern})\Z", extra={NAME_SCALAR: LabelKey})]
-SignalName = Annotated[str, Meta(pattern=rf"\A(?:{EvictionSignal.pattern})\Z", extra={NAME_SCALAR: EvictionSignal})]
-ResourceName = Annotated[
-    str, Meta(pattern=rf"\A(?:{ReservedResource.pattern})\Z", extra={NAME_SCALAR: ReservedResource})
-]
-VariableName = Annotated[str, Meta(pattern=rf"\A(?:{EnvironmentName.pattern})\Z", extra={NAME_SCALAR: EnvironmentName})]
+LabelName = Annotated[str, names(LabelKey)]
+SignalName = Annotated[str, names(EvictionSignal)]
+ResourceName = Annotated[str, names(ReservedResource)]
+VariableName = Annotated[str, names(EnvironmentName)]
 
 I32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 I64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

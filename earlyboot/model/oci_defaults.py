@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from earlyboot.model.table import Compound, Table
+from earlyboot.model.table import Table, TextOrOther
 
 # capabilities(7), in the kernel's order of names: the setting is the name in lower case without CAP_.
 CAPABILITIES = (
@@ -40,17 +40,12 @@ RLIMITS = {
 UNLIMITED = -1
 
 
-class Limit(Compound):
+class Limit(TextOrOther):
     """A number, or no limit, which is stored as -1."""
 
     rule = "a whole number from -1 to 9223372036854775807, or 'unlimited', which is -1"
     example = "65536"
     forms = (Annotated[int, Meta(ge=UNLIMITED, le=2**63 - 1)], Literal["unlimited"])
-
-    @classmethod
-    def form(cls, value: object) -> object:
-        number, unlimited = cls.forms
-        return unlimited if isinstance(value, str) else number
 
     @classmethod
     def settled(cls, converted: Any) -> object:

@@ -70,3 +70,35 @@ class Compound:
     @classmethod
     def from_plain(cls, value: object, dec_hook: Callable[[type, Any], Any]) -> Self:
         return cls(cls.settled(msgspec.convert(value, cls.form(value), dec_hook=dec_hook)))
+
+
+class TextOrOther(Compound):
+    """`forms` are that of anything but text, and that of text."""
+
+    __slots__ = ()
+
+    @classmethod
+    def form(cls, value: object) -> object:
+        other, text = cls.forms
+        return text if isinstance(value, str) else other
+
+
+class OneOrSeveral(Compound):
+    """`forms` are that of one value, and that of a list of them."""
+
+    __slots__ = ()
+
+    @classmethod
+    def form(cls, value: object) -> object:
+        one, several = cls.forms
+        return several if isinstance(value, list | tuple) else one
+
+
+class Listed(OneOrSeveral):
+    """One text or a list of them, stored as the list."""
+
+    __slots__ = ()
+
+    @classmethod
+    def settled(cls, converted: Any) -> object:
+        return (converted,) if isinstance(converted, str) else converted

@@ -281,12 +281,20 @@ class SecretBase64(SecretScalar):
     plain = ValidBase64
 
 
-# The names in a map. msgspec hands no text key to a dec_hook, so a scalar's pattern is enforced by msgspec itself;
-# `extra` says which scalar it was. Only scalars that are all pattern can be names.
 NAME_SCALAR = "scalar"
-IdentifierName = Annotated[str, Meta(pattern=rf"\A(?:{Identifier.pattern})\Z", extra={NAME_SCALAR: Identifier})]
-KmodName = Annotated[str, Meta(pattern=rf"\A(?:{KmodKey.pattern})\Z", extra={NAME_SCALAR: KmodKey})]
-SysctlName = Annotated[str, Meta(pattern=rf"\A(?:{SysctlKey.pattern})\Z", extra={NAME_SCALAR: SysctlKey})]
-TimeServerName = Annotated[str, Meta(pattern=rf"\A(?:{_ONE_LINE})\Z", extra={NAME_SCALAR: SingleLineString})]
+
+
+def names(scalar: type[Scalar]) -> Meta:
+    """What makes the text keys of a map those of a scalar, one that is all pattern.
+
+    msgspec hands no text key to a dec_hook, so it enforces the pattern itself; `extra` says which scalar it was.
+    """
+    return Meta(pattern=rf"\A(?:{scalar.pattern})\Z", extra={NAME_SCALAR: scalar})
+
+
+IdentifierName = Annotated[str, names(Identifier)]
+KmodName = Annotated[str, names(KmodKey)]
+SysctlName = Annotated[str, names(SysctlKey)]
+TimeServerName = Annotated[str, names(SingleLineString)]
 
 Mode = Literal["off", "once", "always"]

@@ -21,7 +21,6 @@ from hostkit.errors import Fault, HostError
 _COMMAND_DEADLINE_S = 90.0
 # For the commands of all services together: below the deadline of the client that waits for the answer.
 _ALL_COMMANDS_DEADLINE_S = 200.0
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 class FileOutcome(NamedTuple):
@@ -284,7 +283,9 @@ def _tell(service: ServiceSpec, paths: Paths, deadline: Deadline) -> ServiceOutc
         return ServiceOutcome(service.name, "skipped", "this root is not the running machine's")
     for argv in service.commands:
         try:
-            ended = process.run(process.Command(argv, deadline.bounded(_COMMAND_DEADLINE_S), environment=_ENVIRONMENT))
+            ended = process.run(
+                process.Command(argv, deadline.bounded(_COMMAND_DEADLINE_S), environment=process.ENVIRONMENT)
+            )
         except OSError as error:
             return ServiceOutcome(service.name, "failed", f"{argv[0]} cannot be started: {error.strerror}")
         if ended.status != 0:

@@ -109,13 +109,18 @@ def find_orphans(applied: Iterable[AppliedFile], made: Collection[str], profile:
     return Orphans(tuple(obsolete), tuple(file for file in orphans if file not in obsolete))
 
 
+def fed_by(keys: Iterable[str], profile: Profile) -> list[FileSpec]:
+    """The files that show one of the `keys`, or something below or around it."""
+    paths = [parse_key(key) for key in keys]
+    return [
+        spec
+        for spec in profile.files
+        for prefixes in [[parse_key(key) for key in spec.reads]]
+        if any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for path in paths for prefix in prefixes)
+    ]
+
+
 def services_of(keys: Iterable[str], profile: Profile) -> set[str]:
     """The names of the services that read one of the `keys`, or something below or around it."""
-    paths = [parse_key(key) for key in keys]
-    fed = {
-        spec.name
-        for spec in profile.files
-        for prefix in map(parse_key, spec.reads)
-        if any(path[: len(prefix)] == prefix or prefix[: len(path)] == path for path in paths)
-    }
+    fed = {spec.name for spec in fed_by(keys, profile)}
     return {service.name for service in profile.services if fed & set(service.files)}

@@ -158,12 +158,13 @@ def _generate(
 def _host(work: Work) -> Host:
     """The instance metadata is asked where the profile asks it for user data, and nobody switched that off."""
     from earlyboot.generators.run import Host
-    from providers.ec2_metadata import Metadata
 
     options, paths = work.options, work.paths
     offline = options.flag("offline")
     metadata = None
     if "ec2-imds" in work.profile.providers and options.provider("ec2-imds", "enabled") is not False and not offline:
+        from providers.ec2_metadata import Metadata
+
         endpoint = options.provider("ec2-imds", "endpoint")
         metadata = Metadata(endpoint if isinstance(endpoint, str) else None, _METADATA_DEADLINE_S)
     return Host(paths, metadata, offline, exists=lambda path: os.path.exists(paths.inside(path)))

@@ -1,4 +1,4 @@
-"""The server of a test, and one that the tests of a module share."""
+"""The store and the server of a test, and a server that the tests of a module share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from earlyboot.api.writer import Store
 from tests.earlyboot.api.serving import Server
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "lib/settings.db")
+
+
+@pytest.fixture
+def store(path: str) -> Iterator[Store]:
+    opened = Store(path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from earlyboot.api.store import Reader
 from earlyboot.api.writer import Peer, Store
 
 PEER = Peer(1, 2, 3)
+DAMAGE_FIX = "if the file is damaged, move it away: the next boot is a first boot then"
 
 
 def end(

@@ -241,7 +241,7 @@ def test_every_value_keeps_its_origin_and_every_generation_its_peer(server: Serv
     reader = open_for_reading(server.paths.store)
     assert reader is not None
     live = reader.live()
-    rows = reader._rows("SELECT uid, gid, pid, tx FROM generation")
+    rows = reader.rows("SELECT uid, gid, pid, tx FROM generation")
     reader.close()
     assert live["settings.motd"].origin == "a file & more=ü"
     assert live["settings.network.hostname"].origin == f"api uid={os.getuid()} pid={os.getpid()}"

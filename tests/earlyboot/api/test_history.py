@@ -133,7 +133,7 @@ def test_the_history_has_a_size(store: Store, monkeypatch: pytest.MonkeyPatch, l
         commit(store, {"settings.a": f"{number:03}" + "x" * 777})
     # 10 bytes of key, 782 of value, 6 of origin.
     assert len(store.generations()) == limit // 798
-    assert store._rows("SELECT count(*) FROM change") == [(limit // 798,)]
+    assert store.rows("SELECT count(*) FROM change") == [(limit // 798,)]
     commit(store, {"settings.a": "x" * 20_000})
     assert [one.id for one in store.generations()] == [31]
     assert values_at(store, 31) == values_of(store)
@@ -150,7 +150,7 @@ def test_whatever_is_committed_each_remembered_generation_is_what_it_was(
     tmp_path_factory: pytest.TempPathFactory, commits: list[list[tuple[str, int | None]]], remembered: int
 ) -> None:
     store = Store(str(tmp_path_factory.mktemp("store") / "settings.db"), remembered)
-    store._rows("PRAGMA synchronous = OFF")
+    store.rows("PRAGMA synchronous = OFF")
     states: dict[int, dict[str, object]] = {}
     changes: dict[int, int] = {}
     try:
@@ -169,7 +169,7 @@ def test_whatever_is_committed_each_remembered_generation_is_what_it_was(
         assert {number: values_at(store, number) for number in known} == {number: states[number] for number in known}
         assert {one.id: one.changed for one in store.generations()} == {number: changes[number] for number in known}
         oldest = known[-1] if known else 0
-        lines_kept = store._rows("SELECT count(*) FROM change WHERE generation < ?", oldest)
+        lines_kept = store.rows("SELECT count(*) FROM change WHERE generation < ?", oldest)
         assert lines_kept[0][0] <= len(KEYS)  # type: ignore[operator]
     finally:
         store.close()
@@ -277,7 +277,7 @@ def test_settings_that_the_model_does_not_take_any_more_are_not_gone_back_to(ser
     server.call("list_tx")
     old = Store(server.paths.store)
     # As if an older program had let it in.
-    old._rows("""UPDATE change SET value = '7' WHERE generation = 1""")
+    old.rows("""UPDATE change SET value = '7' WHERE generation = 1""")
     old.close()
     expected = fault(
         "wrong-type",

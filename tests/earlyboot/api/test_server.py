@@ -201,7 +201,7 @@ print(os.getpid())
     )
     reader = open_for_reading(server.paths.store)
     assert reader is not None
-    rows = reader._rows("SELECT uid, gid, pid FROM generation")
+    rows = reader.rows("SELECT uid, gid, pid FROM generation")
     reader.close()
     assert rows == [(0, 0, int(ended.stdout))]
 
@@ -234,7 +234,7 @@ def test_told_to_leave_it_finishes_what_it_accepted(server: Server) -> None:
     assert server.process.wait(PATIENCE_S) == 0
     reader = open_for_reading(server.paths.store)
     assert reader is not None
-    assert reader._rows("SELECT count(DISTINCT tx) FROM pending") == [(10,)]
+    assert reader.rows("SELECT count(DISTINCT tx) FROM pending") == [(10,)]
     reader.close()
 
 

@@ -102,7 +102,7 @@ def test_after_any_kill_every_acknowledged_commit_of_eight_writers_is_there_whol
     reader = open_for_reading(paths.store)
     assert reader is not None
     try:
-        assert reader._rows("PRAGMA integrity_check") == [("ok",)]
+        assert reader.rows("PRAGMA integrity_check") == [("ok",)]
         for writer in writers:
             check_commits_of(writer, reader)
     finally:
@@ -119,7 +119,7 @@ def check_commits_of(writer: Writer, reader: Reader) -> None:
     keys = {f'settings.kernel.sysctl."{writer.name}.{key}"' for key in range(KEYS)}
     for one in generations:
         number = one.tx.removeprefix(prefix)
-        rows = reader._rows("SELECT key, value FROM change WHERE generation = ?", one.id)
+        rows = reader.rows("SELECT key, value FROM change WHERE generation = ?", one.id)
         assert {(str(key), str(value)) for key, value in rows} == {(key, f'"{number}"') for key in keys}
     live = reader.live()
     assert {live[key].value for key in keys} == {str(COMMITS)}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -20,20 +18,6 @@ from earlyboot.render.record import Applied, AppliedFile
 from tests.earlyboot.api.stores import commit, end, pending, values_at, values_of
 from tests.earlyboot.model import strategies
 from tests.earlyboot.model.documents import complete, mutated
-
-DAMAGE_FIX = "if the file is damaged, move it away: the next boot is a first boot then"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "lib/settings.db")
-
-
-@pytest.fixture
-def store(path: str) -> Iterator[Store]:
-    opened = Store(path)
-    yield opened
-    opened.close()
 
 
 def test_what_was_patched_is_pending_and_nothing_is_live(store: Store) -> None:

@@ -23,23 +23,8 @@ from earlyboot.api.writer import Store
 from earlyboot.model.tree import flatten
 from earlyboot.render.record import Applied, AppliedFile
 from hostkit.errors import Fault, HostError
-from tests.earlyboot.api.stores import commit, end, pending, values_of
+from tests.earlyboot.api.stores import DAMAGE_FIX, commit, end, pending, values_of
 from tests.earlyboot.model.documents import complete
-
-DAMAGE_FIX = "if the file is damaged, move it away: the next boot is a first boot then"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "lib/settings.db")
-
-
-@pytest.fixture
-def store(path: str) -> Iterator[Store]:
-    opened = Store(path)
-    yield opened
-    opened.close()
-
 
 FILES = tuple(AppliedFile(f"/etc/{name}", name, "0f" * 32, 1, 2**62, 3, 0o644) for name in ("a", "b"))
 
@@ -108,8 +93,8 @@ def test_the_file_was_never_readable_by_others(path: str, monkeypatch: pytest.Mo
 
 
 def test_a_commit_is_durable_when_it_returns(store: Store) -> None:
-    assert store._rows("PRAGMA journal_mode") == [("wal",)]
-    assert store._rows("PRAGMA synchronous") == [(2,)]  # FULL
+    assert store.rows("PRAGMA journal_mode") == [("wal",)]
+    assert store.rows("PRAGMA synchronous") == [(2,)]  # FULL
 
 
 @pytest.mark.parametrize("writing", [True, False])
@@ -143,8 +128,8 @@ def test_each_migration_is_made_once_and_in_order(path: str, monkeypatch: pytest
     monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, *added))
     for _ in range(2):
         store = Store(path)
-        assert store._rows("SELECT * FROM machine") == [("m", "applied", 0.0, "x;yz")]
-        assert store._rows("PRAGMA user_version") == [(4,)]
+        assert store.rows("SELECT * FROM machine") == [("m", "applied", 0.0, "x;yz")]
+        assert store.rows("PRAGMA user_version") == [(4,)]
         assert values_of(store) == {"settings.a": 1}
         store.close()
 
@@ -182,7 +167,7 @@ def test_a_store_of_the_first_version_keeps_all_that_it_knows(first_version: str
             Generation(2, 20.5, "tx", 1, 2, 3, changed=2),
             Generation(1, 10.5, "launch", 0, 0, 7, changed=2),
         ]
-        assert store._rows("SELECT size_bytes FROM generation ORDER BY id") == [(10 * 3 + 3 + 15,), (10 * 3 + 5 + 15,)]
+        assert store.rows("SELECT size_bytes FROM generation ORDER BY id") == [(10 * 3 + 3 + 15,), (10 * 3 + 5 + 15,)]
         assert store.diff(1) == [Difference("settings.b", 1, None), Difference("settings.c", None, "é")]
         assert (pendings.names(store), pendings.began(store, "open")) == (["open"], 2)
         assert end(store, "open") == ["settings.a"]
@@ -213,8 +198,8 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(path: str, monkeypatc
         with pytest.raises(HostError, match="no such table: nowhere"):
             Store(path)
     store = Store(path)
-    assert store._rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
-    assert store._rows("PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert store.rows("SELECT name FROM sqlite_master WHERE name = 'half'") == []
+    assert store.rows("PRAGMA user_version") == [(len(MIGRATIONS),)]
     store.close()
 
 
@@ -286,7 +271,7 @@ def test_a_reader_cannot_write(store: Store, path: str) -> None:
     reader = open_for_reading(path)
     assert reader is not None
     with pytest.raises(HostError, match="attempt to write a readonly database"):
-        reader._rows("DELETE FROM live")
+        reader.rows("DELETE FROM live")
     reader.close()
 
 
@@ -305,8 +290,8 @@ def test_a_file_that_is_no_database_is_damaged_and_not_absent(path: str, content
 
 def test_a_value_that_is_no_json_is_damage(store: Store, path: str) -> None:
     commit(store, {"settings.a": 1})
-    store._rows("UPDATE live SET value = 'secret{'")
-    store._rows("UPDATE change SET value = 'secret{'")
+    store.rows("UPDATE live SET value = 'secret{'")
+    store.rows("UPDATE change SET value = 'secret{'")
     for look in (store.live, lambda: store.changes("settings.a")):
         with pytest.raises(HostError) as caught:
             look()
@@ -318,7 +303,7 @@ def test_a_value_that_is_no_json_is_damage(store: Store, path: str) -> None:
 def test_a_text_that_is_no_utf8_is_damage_and_never_shown(store: Store, path: str) -> None:
     commit(store, {"settings.a": 1})
     for text in ("secret\x80", "\x80", "secret" * 100 + "\xff"):
-        store._rows("UPDATE live SET value = CAST(? AS TEXT)", text.encode("latin-1"))
+        store.rows("UPDATE live SET value = CAST(? AS TEXT)", text.encode("latin-1"))
         with pytest.raises(HostError) as caught:
             store.live()
         assert str(caught.value) == (
@@ -362,15 +347,15 @@ def test_whatever_a_bad_disk_does_the_store_answers_or_says_that_it_is_damaged(
 
 def test_a_full_disk_is_named_and_the_next_commit_succeeds(store: Store, path: str) -> None:
     commit(store, {"settings.a": 1})
-    pages = store._rows("PRAGMA page_count")[0][0]
-    store._rows(f"PRAGMA max_page_count = {pages}")
+    pages = store.rows("PRAGMA page_count")[0][0]
+    store.rows(f"PRAGMA max_page_count = {pages}")
     for _ in range(2):
         with pytest.raises(HostError) as caught:
             store.patch("tx", {f"settings.{number}": "x" * 1000 for number in range(100)}, "origin")
         assert str(caught.value) == (
             f"error: the settings store: database or disk is full\n  where: {path}\n  fix:   free space on this file system"
         )
-    store._rows("PRAGMA max_page_count = 100000")
+    store.rows("PRAGMA max_page_count = 100000")
     assert pending(store, "tx") == {}
     assert commit(store, {"settings.a": 2}) == ["settings.a"]
 
@@ -398,7 +383,7 @@ def test_what_filled_the_disk_can_be_dropped_and_the_store_goes_on(small_disk: P
             assert store.discard("large") == ["settings.large"]
             assert commit(store, {"settings.a": f"after {round_}"}) == ["settings.a"]
         assert values_of(store) == {"settings.a": "after 2"}
-        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
     finally:
         store.close()
 

@@ -71,7 +71,7 @@ def test_after_any_kill_every_acknowledged_commit_is_there_and_none_is_half(tmp_
         # What was pending when it was killed is of the commit that did not come, and of no other.
         assert set(pending(store, "tx").values()) <= {generation + 1}
         store.discard("tx")
-        store._rows("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
     finally:
         store.close()

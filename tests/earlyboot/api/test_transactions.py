@@ -255,7 +255,7 @@ def test_where_the_beginning_is_forgotten_only_what_is_known_to_be_older_is_no_c
 
 
 def age(store: Store, tx: str, seconds: float) -> None:
-    store._rows("UPDATE tx SET touched_at = touched_at - ? WHERE name = ?", seconds, tx)
+    store.rows("UPDATE tx SET touched_at = touched_at - ? WHERE name = ?", seconds, tx)
 
 
 def test_the_transaction_longest_abandoned_makes_room_for_a_new_one(store: Store) -> None:

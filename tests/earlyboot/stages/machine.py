@@ -209,7 +209,7 @@ class Machine:
                 live={key: (entry.value, entry.origin) for key, entry in reader.live().items()},
                 phases=reader.phases(),
                 generation=reader.generation(),
-                pending=len(reader._rows("SELECT * FROM pending")),
+                pending=len(reader.rows("SELECT * FROM pending")),
                 applied=reader.applied(),
             )
         finally:
